@@ -1,0 +1,34 @@
+"""SIP messages: parsing, reading, changing, building (RFC 3261 7, 19, 20, 25). All names of the layer are here."""
+
+from ebr_core.message.build import build_ack, build_cancel, build_request, build_response, reason_phrase
+from ebr_core.message.errors import MessageError
+from ebr_core.message.fields import NameAddr, Via, parse_name_addr, parse_via
+from ebr_core.message.grammar import is_ip_address, is_token, unquote
+from ebr_core.message.message import Message, Request, Response
+from ebr_core.message.names import canonical_name, display_name
+from ebr_core.message.parser import parse_message
+from ebr_core.message.uri import Uri, parse_uri
+
+__all__ = [
+    "Message",
+    "MessageError",
+    "NameAddr",
+    "Request",
+    "Response",
+    "Uri",
+    "Via",
+    "build_ack",
+    "build_cancel",
+    "build_request",
+    "build_response",
+    "canonical_name",
+    "display_name",
+    "is_ip_address",
+    "is_token",
+    "parse_message",
+    "parse_name_addr",
+    "parse_uri",
+    "parse_via",
+    "reason_phrase",
+    "unquote",
+]

@@ -1,0 +1,220 @@
+"""Structured header fields: Via, name-addr (From, To, Contact, Route ...), CSeq, and the tag of From and To."""
+
+import re
+from typing import Final, final
+
+from ebr_core.message.errors import MessageError
+from ebr_core.message.grammar import (
+    is_token,
+    parse_number,
+    parse_params,
+    print_params,
+    quotes_close,
+    split_host_port,
+    top_comma,
+    unquote,
+)
+from ebr_core.message.uri import Uri, parse_uri
+
+__all__ = ["NameAddr", "Via", "parse_cseq", "parse_name_addr", "parse_tag", "parse_via"]
+
+# A quoted string up to its closing quote, which is left out so that the match cannot fail and look back.
+_OPEN_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+
+
+@final
+class Via:
+    """One Via value (RFC 3261 20.42). Immutable, ``params`` included; ``str()`` prints it.
+
+    ``transport`` in upper case; ``host`` as spelled, an IPv6 address without brackets; ``sent_by`` is ``host[:port]`` in
+    lower case (IPv6 in brackets), for comparison. ``branch`` is "" where there is none.
+    """
+
+    __slots__ = ("branch", "host", "params", "port", "protocol", "sent_by", "transport")
+
+    def __init__(
+        self, transport: str, host: str, port: int | None, params: dict[str, str | None], protocol: str = "SIP/2.0"
+    ) -> None:
+        self.protocol: Final = protocol
+        self.transport: Final = transport
+        self.host: Final = host
+        self.port: Final = port
+        self.params: Final = params
+        self.branch: Final[str] = params.get("branch") or ""
+        sent_by = f"[{host}]" if ":" in host else host
+        if port is not None:
+            sent_by = f"{sent_by}:{port}"
+        self.sent_by: Final[str] = sent_by.lower()
+
+    @property
+    def received(self) -> str | None:
+        """The ``received`` parameter without brackets, None where there is none."""
+        received = self.params.get("received")
+        return received.strip("[]") if received else None
+
+    @property
+    def rport(self) -> int | None:
+        """The value of ``rport``; None where it has none. ``"rport" in params`` tells whether one is asked for."""
+        port = parse_number(self.params.get("rport") or "", 65_535)
+        return None if port < 0 else port
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port is None else f":{self.port}"
+        return f"{self.protocol}/{self.transport} {host}{port}{print_params(self.params)}"
+
+    def __repr__(self) -> str:
+        return f"Via({str(self)!r})"
+
+
+@final
+class NameAddr:
+    """A display name, a URI and parameters (RFC 3261 20.10, 20.20, 20.34, 20.39). ``str()`` prints it with brackets.
+
+    ``display`` has no quotes; ``uri`` is text (``parse_uri`` reads it; "*" in ``Contact: *``). The keys of ``params`` are
+    in lower case, the values as they stand: quotes included, ``unquote`` takes them off.
+    """
+
+    __slots__ = ("display", "params", "uri")
+
+    def __init__(self, display: str, uri: str, params: dict[str, str | None] | None = None) -> None:
+        self.display = display
+        self.uri = uri
+        self.params: Final[dict[str, str | None]] = {} if params is None else params
+
+    @property
+    def tag(self) -> str:
+        """The ``tag`` parameter, "" where there is none."""
+        return self.params.get("tag") or ""
+
+    def parse_uri(self) -> Uri:
+        """The URI, read. Raises MessageError (400)."""
+        return parse_uri(self.uri)
+
+    def __str__(self) -> str:
+        if self.uri == "*":
+            return "*"
+        display = self.display.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\\\0")
+        return (f'"{display}" ' if display else "") + f"<{self.uri}>{print_params(self.params)}"
+
+    def __repr__(self) -> str:
+        return f"NameAddr({str(self)!r})"
+
+
+def parse_via(text: str) -> Via:
+    """The first value of an unfolded Via field. Raises MessageError (400)."""
+    if "," in text:
+        comma = top_comma(text)
+        if comma >= 0:
+            text = text[:comma]
+    head, semicolon, param_text = text.partition(";")
+    protocol, _, sent_by = head.partition(" ")
+    if protocol[:8] != "SIP/2.0/" or not protocol[8:] or "\t" in protocol:
+        # 25.1 allows blanks around each slash, and any case.
+        parts = head.split("/", 2)
+        if len(parts) != 3:
+            raise MessageError("Malformed Via")
+        name = parts[0].strip(" \t").upper()
+        version = parts[1].strip(" \t")
+        if not is_token(name) or not is_token(version):
+            raise MessageError("Malformed Via protocol")
+        protocol = f"{name}/{version}"
+        words = parts[2].replace("\t", " ").strip(" ").split(" ", 1)
+        if len(words) != 2:
+            raise MessageError("Malformed Via")
+        transport, sent_by = words
+    else:
+        transport = protocol[8:]
+        protocol = "SIP/2.0"
+    if transport != "UDP":
+        if not is_token(transport):
+            raise MessageError("Malformed Via transport")
+        transport = transport.upper()
+    sent_by = sent_by.strip(" \t")
+    host_port = split_host_port(sent_by)
+    if host_port is None:
+        # COLON may have blanks around it.
+        host_port = split_host_port(":".join([part.strip(" \t") for part in sent_by.rsplit(":", 1)]))
+        if host_port is None:
+            raise MessageError("Malformed Via sent-by")
+    if '"' in param_text and not quotes_close(param_text):
+        raise MessageError("Malformed Via: no closing quote")
+    host, port = host_port
+    return Via(transport, host, None if port < 0 else port, parse_params(param_text) if semicolon else {}, protocol)
+
+
+def parse_name_addr(text: str) -> NameAddr:
+    """Read ``name-addr`` or ``addr-spec`` with parameters: ``"Bob" <sip:bob@example.org>;tag=1``.
+
+    Raises MessageError (400). The URI inside is not examined.
+    """
+    text = text.strip(" \t")
+    display = ""
+    start = 0
+    if text[:1] == '"':
+        start = _end_of_quotes(text)
+        display = unquote(text[:start])
+    left = text.find("<", start)
+    semicolon = text.find(";", start)
+    if left >= 0 and (semicolon < 0 or left < semicolon or start > 0):
+        between = text[start:left].strip(" \t")
+        if start > 0:
+            if between:
+                raise MessageError("Malformed address")
+        else:
+            display = between
+        right = text.find(">", left)
+        if right < 0:
+            raise MessageError("Malformed address: no closing bracket")
+        uri = text[left + 1 : right]
+        rest = text[right + 1 :].strip(" \t")
+        if rest and rest[0] != ";":
+            raise MessageError("Malformed address: text after the bracket")
+        rest = rest[1:]
+    elif start > 0:
+        raise MessageError("Malformed address: no URI")
+    else:
+        uri, _, rest = text.partition(";")
+        uri = uri.rstrip(" \t")
+        if "?" in uri:
+            raise MessageError("Malformed address: URI headers need brackets")  # 20
+    if not uri:
+        raise MessageError("Malformed address: no URI")
+    return NameAddr(display, uri, parse_params(rest) if rest else {})
+
+
+def _end_of_quotes(text: str) -> int:
+    match = _OPEN_QUOTED.match(text)
+    end = match.end() if match is not None else 0
+    if text[end : end + 1] != '"':
+        raise MessageError("Malformed address: no closing quote")
+    return end + 1
+
+
+def parse_tag(text: str) -> str:
+    """The tag in an unfolded From or To value, "" where there is none. Raises MessageError (400)."""
+    quote = text.rfind('"')
+    right = text.find(">", quote + 1)
+    if quote >= 0 and (right < 0 or "\\" in text or text.count('"') & 1):
+        return parse_name_addr(text).tag
+    start = text.find(";tag=", right + 1)
+    if start < 0:
+        if text.find(";", right + 1) < 0:
+            return ""
+        # Blanks around the semicolon, or upper case.
+        return parse_params(text[right + 1 :].partition(";")[2]).get("tag") or ""
+    end = text.find(";", start + 5)
+    return text[start + 5 :].strip(" \t") if end < 0 else text[start + 5 : end].strip(" \t")
+
+
+def parse_cseq(text: str) -> tuple[int, str]:
+    """Number (below 2**31) and method of an unfolded CSeq value. Raises MessageError (400)."""
+    digits, _, method = text.partition(" ")
+    number = parse_number(digits, 0x7FFF_FFFF)
+    if number < 0 or not method.isalpha() or not method.isascii():
+        words = text.replace("\t", " ").split(" ", 1)
+        number = parse_number(words[0], 0x7FFF_FFFF)
+        method = words[1].strip(" ") if len(words) == 2 else ""
+        if number < 0 or not is_token(method):
+            raise MessageError("Malformed CSeq")
+    return number, method

@@ -1,0 +1,219 @@
+"""Small pieces of RFC 3261 25: tokens, numbers, quoted strings, lists, escapes. All of it in linear time."""
+
+import re
+from ipaddress import IPv6Address
+from typing import Final
+
+from ebr_core.errors import LocalProtocolError
+
+__all__ = [
+    "check_text",
+    "decode_text",
+    "encode_text",
+    "is_ip_address",
+    "is_ipv6",
+    "is_token",
+    "parse_number",
+    "parse_params",
+    "print_params",
+    "quotes_close",
+    "split_host_port",
+    "split_top",
+    "top_comma",
+    "unescape",
+    "unfold",
+    "unquote",
+]
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_HEX_PAIR: Final = re.compile(r"[0-9A-Fa-f]{2}")
+
+# A quotation or a bracket that never closes reaches to the end of the text: so a match never fails halfway, and the
+# search never looks at a character twice.
+_COMMAS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|,', re.DOTALL)
+_SEMICOLONS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|;', re.DOTALL)
+_QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+
+
+def decode_text(data: bytes) -> str:
+    """Bytes of a message head as text; what is not UTF-8 comes back out of ``encode_text`` unchanged."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode_text(text: str) -> bytes:
+    """The reverse of ``decode_text``."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def is_token(text: str) -> bool:
+    """Whether the text is a ``token`` of RFC 3261 25.1."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def parse_number(text: str, limit: int) -> int:
+    """The text as a decimal number from 0 to ``limit``; -1 where it is none (a sign, a blank, other scripts' digits)."""
+    if not text.isdigit() or not text.isascii():
+        return -1
+    if len(text) > 10:  # the digits are counted before they are converted, which takes more than linear time
+        text = text.lstrip("0") or "0"
+        if len(text) > 10:
+            return -1
+    value = int(text)
+    return value if value <= limit else -1
+
+
+def unfold(text: str) -> str:
+    """A field value without folding (7.3.1) and without blanks at its ends."""
+    if "\n" in text:
+        text = " ".join([part.strip(" \t") for part in text.split("\r\n")])
+    return text.strip(" \t")
+
+
+def unquote(text: str) -> str:
+    """What a quoted string says; a text without quotes is returned as it is."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    text = text[1:-1]
+    return _QUOTED_PAIR.sub(r"\1", text) if "\\" in text else text
+
+
+def unescape(text: str) -> str:
+    """``%XX`` read once, as UTF-8; a ``%`` without two hexadecimal digits stays."""
+    if "%" not in text:
+        return text
+    parts = text.split("%")
+    out = [encode_text(parts[0])]
+    for part in parts[1:]:
+        if _HEX_PAIR.match(part):
+            out.append(bytes([int(part[:2], 16)]))
+            out.append(encode_text(part[2:]))
+        else:
+            out.append(encode_text("%" + part))
+    return decode_text(b"".join(out))
+
+
+def split_top(text: str, separator: str) -> list[str]:
+    """Split at commas (or semicolons) that are neither in a quoted string nor in angle brackets; each part stripped."""
+    if separator not in text:
+        return [text.strip(" \t")]
+    if '"' not in text and "<" not in text:
+        return [part.strip(" \t") for part in text.split(separator)]
+    parts: list[str] = []
+    start = 0
+    for match in (_COMMAS if separator == "," else _SEMICOLONS).finditer(text):
+        at = match.start()
+        if text[at] == separator:
+            parts.append(text[start:at].strip(" \t"))
+            start = at + 1
+    parts.append(text[start:].strip(" \t"))
+    return parts
+
+
+def top_comma(text: str) -> int:
+    """Where the first comma outside quotes and angle brackets is; -1 for nowhere."""
+    at = text.find(",")
+    if at < 0:
+        return -1
+    if '"' not in text and "<" not in text:
+        return at
+    for match in _COMMAS.finditer(text):
+        if text[match.start()] == ",":
+            return match.start()
+    return -1
+
+
+def quotes_close(text: str) -> bool:
+    """Whether every quoted string in the text has its end."""
+    inside = escaped = False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif character == '"':
+            inside = not inside
+        elif character == "\\":
+            escaped = inside
+    return not inside
+
+
+def parse_params(text: str) -> dict[str, str | None]:
+    """``a=1;B;c="x"`` as a dict: names in lower case, values as they stand (quotes included), None for a bare name.
+
+    A repeated name keeps its first value, empty parts are skipped.
+    """
+    params: dict[str, str | None] = {}
+    for part in text.split(";") if '"' not in text and "<" not in text else split_top(text, ";"):
+        name, equals, value = part.partition("=")
+        name = name.strip().lower()
+        if name and name not in params:
+            params[name] = value.strip() if equals else None
+    return params
+
+
+def print_params(params: dict[str, str | None]) -> str:
+    """The reverse of ``parse_params``, with a leading semicolon."""
+    return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in params.items()])
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether the text is an IPv6 address, without brackets and without a scope. Three colons pass for two (RFC 5118 4.10)."""
+    if ":" not in text or "%" in text or len(text) > 45:
+        return False
+    try:
+        IPv6Address(text.replace(":::", "::"))
+    except ValueError:
+        return False
+    return True
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether a host is a numeric IPv4 or IPv6 address (with or without brackets), as opposed to a name."""
+    if ":" in host:
+        if host[0] == "[" and host[-1] == "]":
+            host = host[1:-1]
+        return is_ipv6(host)
+    parts = host.split(".", 4)
+    if len(parts) != 4:
+        return False
+    for part in parts:
+        if len(part) > 3 or parse_number(part, 255) < 0:
+            return False
+    return True
+
+
+def split_host_port(text: str) -> tuple[str, int] | None:
+    """``host[:port]`` as (host as spelled, without brackets; port or -1); None where it is malformed."""
+    if text[:1] == "[":
+        end = text.find("]")
+        host = text[1:end]
+        if end < 0 or not is_ipv6(host):
+            return None
+        host = host.replace(":::", "::")
+        rest = text[end + 1 :]
+        if not rest:
+            return host, -1
+        if rest[0] != ":":
+            return None
+        digits = rest[1:]
+    else:
+        host, colon, digits = text.partition(":")
+        # Half the time of a regular expression.
+        if not host.replace(".", "").replace("-", "").replace("_", "").isalnum() or not host.isascii():
+            return None
+        if not colon:
+            return host, -1
+    port = parse_number(digits, 65_535)
+    return None if port < 0 else (host, port)
+
+
+def check_text(text: str, what: str) -> None:
+    """Raises LocalProtocolError where a text of our own side would break out of its line or cannot be sent.
+
+    A NUL behind a backslash is legal (a quoted pair), and so may be passed on from a message that was received.
+    """
+    if "\n" in text or "\r" in text or ("\0" in text and "\0" in text.replace("\\\0", "")):
+        raise LocalProtocolError(f"{what} must not have CR, LF or NUL in it: {text!r}")
+    if not text.isascii():
+        try:
+            encode_text(text)
+        except UnicodeEncodeError:
+            raise LocalProtocolError(f"{what} cannot be encoded as UTF-8: {text!r}") from None

@@ -1,0 +1,348 @@
+"""SIP messages as lines of text, with what routing needs already read (RFC 3261 7)."""
+
+from typing import Final, final
+
+from ebr_core.errors import LocalProtocolError
+from ebr_core.message.errors import MessageError
+from ebr_core.message.fields import NameAddr, Via, parse_cseq, parse_name_addr, parse_tag, parse_via
+from ebr_core.message.grammar import check_text, encode_text, parse_number, split_top, top_comma, unfold
+from ebr_core.message.names import canonical_name, display_name
+from ebr_core.message.uri import Uri, parse_uri
+
+__all__ = ["Message", "Request", "Response"]
+
+_MAX_EXPIRES: Final = 0xFFFF_FFFF  # 20.19
+
+
+class Message:
+    """What requests and responses share. Names of fields are taken in any spelling, compact too.
+
+    ``lines[0]`` is the start line, each further line one header field without its CRLF, folding kept; ``names`` runs
+    parallel with canonical lower-case names (``names[0]`` is ""). Change them through the methods only.
+    ``cseq`` and ``max_forwards`` are -1, the texts "" where the field is missing (only in messages built here).
+
+    Every method that takes a value raises LocalProtocolError where CR, LF or NUL is in it. Every reading of a field that
+    parsing did not examine (``from_``, ``to``, ``contacts``, ``routes``, a second Via) may raise MessageError (400).
+    """
+
+    __slots__ = (
+        "_contacts",
+        "_from",
+        "_routes",
+        "_to",
+        "_via",
+        "body",
+        "call_id",
+        "cseq",
+        "cseq_method",
+        "from_tag",
+        "lines",
+        "max_forwards",
+        "names",
+        "to_tag",
+    )
+
+    def __init__(self, lines: list[str], names: list[str], body: bytes) -> None:
+        self.lines: Final = lines
+        self.names: Final = names
+        self.body = body
+        self.call_id = ""
+        self.cseq = -1
+        self.cseq_method = ""
+        self.from_tag = ""
+        self.to_tag = ""
+        self.max_forwards = -1
+        self._via: Via | None = None
+        self._from: NameAddr | None = None
+        self._to: NameAddr | None = None
+        self._contacts: list[NameAddr] | None = None
+        self._routes: list[NameAddr] | None = None
+
+    # -- reading
+
+    @property
+    def via(self) -> Via:
+        """The top-most Via value; one with ``host`` "" where there is none (a response whose last Via was taken)."""
+        via = self._via
+        if via is None:
+            text = self.header("via")
+            via = self._via = Via("", "", None, {}) if text is None else parse_via(text)
+        return via
+
+    def header(self, name: str) -> str | None:
+        """The value of the first field of that name, unfolded and stripped."""
+        name = canonical_name(name)
+        if not name or name not in self.names:
+            return None
+        line = self.lines[self.names.index(name)]
+        return unfold(line[line.find(":") + 1 :])
+
+    def headers(self, name: str) -> list[str]:
+        """The values of all fields of that name, one for each field."""
+        name = canonical_name(name)
+        if not name or name not in self.names:
+            return []
+        lines = self.lines
+        return [unfold(lines[i][lines[i].find(":") + 1 :]) for i, other in enumerate(self.names) if other == name]
+
+    def values(self, name: str) -> list[str]:
+        """The values of all fields of that name, split at commas outside quotes and angle brackets; no empty ones.
+
+        Not for fields whose grammar has commas of its own (Date, WWW-Authenticate, Authorization): see ``headers``.
+        """
+        return [value for text in self.headers(name) for value in split_top(text, ",") if value]
+
+    @property
+    def from_(self) -> NameAddr:
+        """The From field, read once. Raises MessageError (400)."""
+        if self._from is None:
+            self._from = parse_name_addr(self.header("from") or "")
+        return self._from
+
+    @property
+    def to(self) -> NameAddr:
+        """The To field, read once. Raises MessageError (400)."""
+        if self._to is None:
+            self._to = parse_name_addr(self.header("to") or "")
+        return self._to
+
+    @property
+    def contacts(self) -> list[NameAddr]:
+        """All Contact values; ``Contact: *`` gives one with the URI "*". Raises MessageError (400)."""
+        if self._contacts is None:
+            self._contacts = [parse_name_addr(value) for value in self.values("contact")]
+        return self._contacts
+
+    @property
+    def routes(self) -> list[NameAddr]:
+        """All Route values, the next hop first. Raises MessageError (400)."""
+        if self._routes is None:
+            self._routes = [parse_name_addr(value) for value in self.values("route")]
+        return self._routes
+
+    @property
+    def record_routes(self) -> list[NameAddr]:
+        """All Record-Route values, the top-most first. Raises MessageError (400)."""
+        return [parse_name_addr(value) for value in self.values("record-route")]
+
+    @property
+    def expires(self) -> int | None:
+        """The Expires field in seconds, at most 2**32-1 (20.19); None where it is missing or no number."""
+        text = self.header("expires")
+        if text is None or not text.isdigit() or not text.isascii():
+            return None
+        seconds = parse_number(text, _MAX_EXPIRES)
+        return _MAX_EXPIRES if seconds < 0 else seconds
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type in lower case, without parameters: "application/sdp"."""
+        text = self.header("content-type")
+        return None if text is None else text.partition(";")[0].rstrip(" \t").lower()
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes out. A message that was received and not changed gives the very same bytes (line ends
+        that were a bare LF become CRLF)."""
+        return encode_text("\r\n".join(self.lines) + "\r\n\r\n") + self.body
+
+    # -- changing
+
+    def replace(self, name: str, value: str) -> None:
+        """Give the first field of that name a new value, or append one. Raises LocalProtocolError."""
+        lower = canonical_name(name)
+        if lower and lower in self.names:
+            check_text(value, name)
+            self.lines[self.names.index(lower)] = f"{display_name(name)}: {value}"
+            self._changed(lower)
+        else:
+            self.append(name, value)
+
+    def append(self, name: str, value: str) -> None:
+        """Add a field after all others. Raises LocalProtocolError."""
+        self.insert(len(self.lines), name, value)
+
+    def insert(self, index: int, name: str, value: str) -> None:
+        """Add a field in front of ``lines[index]``; 1 is the top-most place. Raises LocalProtocolError."""
+        display = display_name(name)
+        check_text(value, name)
+        if index < 1:
+            raise LocalProtocolError(f"line {index} is not a place for a header field; the first one is 1")
+        lower = canonical_name(name)
+        self.lines.insert(index, f"{display}: {value}")
+        self.names.insert(index, lower)
+        self._changed(lower)
+
+    def remove(self, name: str) -> None:
+        """Take out all fields of that name."""
+        name = canonical_name(name)
+        if not name or name not in self.names:
+            return
+        kept = [index for index, other in enumerate(self.names) if other != name]
+        self.lines[:] = [self.lines[index] for index in kept]
+        self.names[:] = [self.names[index] for index in kept]
+        self._changed(name)
+
+    def pop_value(self, name: str) -> str | None:
+        """Take out and return the first value of that header, be it a whole line or the first of a comma list."""
+        name = canonical_name(name)
+        popped: str | None = None
+        while not popped and name and name in self.names:
+            index = self.names.index(name)
+            line = self.lines[index]
+            colon = line.find(":")
+            value = unfold(line[colon + 1 :]).lstrip(" \t,")
+            comma = top_comma(value)
+            rest = value[comma + 1 :].lstrip(" \t,") if comma >= 0 else ""
+            if rest:
+                self.lines[index] = f"{line[:colon]}: {rest}"
+            else:
+                del self.lines[index]
+                del self.names[index]
+            popped = value[:comma].rstrip(" \t") if comma >= 0 else value
+        if popped is not None:
+            self._changed(name)
+        return popped or None
+
+    def set_body(self, body: bytes, content_type: str | None = None) -> None:
+        """A new body, with its Content-Length, and its Content-Type where one is given."""
+        if content_type is not None:
+            self.replace("Content-Type", content_type)
+        self.body = body
+        self.replace("Content-Length", str(len(body)))
+
+    def copy(self) -> "Message":
+        """The same message with lists of its own."""
+        raise NotImplementedError
+
+    def _copy_core(self, other: "Message") -> None:
+        # What is cached is never changed in place, so both may have it.
+        self.call_id = other.call_id
+        self.cseq = other.cseq
+        self.cseq_method = other.cseq_method
+        self.from_tag = other.from_tag
+        self.to_tag = other.to_tag
+        self.max_forwards = other.max_forwards
+        self._via = other._via
+        self._from = other._from
+        self._to = other._to
+        self._contacts = other._contacts
+        self._routes = other._routes
+
+    def _changed(self, name: str) -> None:
+        # Keeps the attributes in step with the lines. The values are our own side's, so trouble with them is local.
+        if name == "via":
+            self._via = None
+        elif name == "route":
+            self._routes = None
+        elif name == "contact":
+            self._contacts = None
+        elif name in ("from", "to", "call-id", "cseq", "max-forwards"):
+            try:
+                self._read_core(name, self.header(name) or "")
+            except MessageError as error:
+                raise LocalProtocolError(f"{name}: {error.reason}") from None
+
+    def _read_core(self, name: str, value: str) -> None:
+        if name == "from":
+            self._from = None
+            self.from_tag = parse_tag(value)
+        elif name == "to":
+            self._to = None
+            self.to_tag = parse_tag(value)
+        elif name == "call-id":
+            self.call_id = value
+        elif name == "cseq":
+            self.cseq, self.cseq_method = parse_cseq(value) if value else (-1, "")
+        elif name == "max-forwards":
+            self.max_forwards = parse_number(value, 255)
+            if self.max_forwards < 0 and value:
+                raise MessageError("Malformed Max-Forwards")
+
+
+@final
+class Request(Message):
+    """A request. ``method`` is case-sensitive; ``uri`` is the Request-URI as text."""
+
+    __slots__ = ("_request_uri", "method", "uri")
+
+    def __init__(self, method: str, uri: str, lines: list[str], names: list[str], body: bytes) -> None:
+        super().__init__(lines, names, body)
+        self.method: Final = method
+        self.uri = uri
+        self._request_uri: Uri | None = None
+
+    @property
+    def request_uri(self) -> Uri:
+        """The Request-URI, read once. Raises MessageError (400). A scheme that is not ours (416) is not an error here."""
+        if self._request_uri is None:
+            self._request_uri = parse_uri(self.uri)
+        return self._request_uri
+
+    def set_uri(self, uri: str) -> None:
+        """Send the request to another URI. Raises LocalProtocolError for blanks, CR, LF, NUL or an empty text."""
+        check_text(uri, "Request-URI")
+        if not uri or " " in uri or "\t" in uri:
+            raise LocalProtocolError(f"a Request-URI has no blanks and is not empty: {uri!r}")
+        self.uri = uri
+        self._request_uri = None
+        self.lines[0] = f"{self.method} {uri} SIP/2.0"
+
+    def stamp_received(self, host: str, port: int) -> None:
+        """Note in the top Via where the request came from: ``received`` where it differs from sent-by (18.2.1), and
+        ``rport`` where that was asked for (RFC 3581 4). What the sender wrote there itself is overwritten.
+
+        ``host``: numeric address without brackets. Raises MessageError (400) only where ``via`` would.
+        """
+        via = self.via
+        params = via.params
+        if via.host == host and "rport" not in params and "received" not in params:
+            return
+        if "via" not in self.names:
+            return
+        params = dict(params)
+        if "rport" in params:
+            params["rport"] = str(port)
+        params["received"] = host
+        stamped = Via(via.transport, via.host, via.port, params, via.protocol)
+        index = self.names.index("via")
+        line = self.lines[index]
+        colon = line.find(":")
+        text = f"{line[:colon]}: {stamped}"
+        if "," in line:
+            value = unfold(line[colon + 1 :])
+            comma = top_comma(value)
+            if comma >= 0:
+                text += value[comma:]
+        self.lines[index] = text
+        self._via = stamped
+
+    def copy(self) -> "Request":
+        """The same request with lists of its own."""
+        other = Request(self.method, self.uri, self.lines.copy(), self.names.copy(), self.body)
+        other._copy_core(self)
+        other._request_uri = self._request_uri
+        return other
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.uri} {self.call_id}>"
+
+
+@final
+class Response(Message):
+    """A response. ``reason`` is the text behind the status, possibly ""."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str, lines: list[str], names: list[str], body: bytes) -> None:
+        super().__init__(lines, names, body)
+        self.status: Final = status
+        self.reason: Final = reason
+
+    def copy(self) -> "Response":
+        """The same response with lists of its own."""
+        other = Response(self.status, self.reason, self.lines.copy(), self.names.copy(), self.body)
+        other._copy_core(self)
+        return other
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} to {self.cseq_method} {self.call_id}>"
