@@ -1,0 +1,92 @@
+"""The listeners, the names that are ours, and the choice of a route (RFC 3261 18.2.2, 16.6 step 7; RFC 3581)."""
+
+from typing import Final, final
+
+from ebr_core.errors import LocalProtocolError
+from ebr_core.inputs import Address, Listener
+from ebr_core.message import Uri, Via, is_ip_address
+from ebr_core.transport.route import Route
+
+__all__ = ["DEFAULT_PORT", "Transport"]
+
+DEFAULT_PORT: Final = 5060
+
+
+@final
+class Transport:
+    """Knows the sockets of ``Started``; sends nothing itself."""
+
+    __slots__ = ("_addresses", "_domains", "_hosts", "_listeners")
+
+    def __init__(self, domains: tuple[str, ...]) -> None:
+        self._listeners: Final[dict[int, Listener]] = {}
+        self._domains: Final[dict[str, None]] = dict.fromkeys(domain.lower() for domain in domains)
+        self._addresses: Final[dict[Address, None]] = {}
+        self._hosts: Final[dict[str, None]] = {}
+
+    def start(self, listeners: tuple[Listener, ...]) -> None:
+        """Take the sockets; LocalProtocolError when two share an id or a transport is not known."""
+        for listener in listeners:
+            if listener.id in self._listeners:
+                raise LocalProtocolError(f"two listeners with the id {listener.id}")
+            if listener.transport != "udp":
+                raise LocalProtocolError(f"listener {listener.id}: no transport {listener.transport!r}; there is: udp")
+            self._listeners[listener.id] = listener
+            for host, port in (listener.bound, listener.advertised):
+                self._addresses[host.lower(), port] = None
+                self._hosts[host.lower()] = None
+
+    def listener(self, id: int) -> Listener:
+        """The listener of that id; LocalProtocolError when there is none."""
+        found = self._listeners.get(id)
+        if found is None:
+            raise LocalProtocolError(f"no listener has the id {id}; Started named {list(self._listeners)}")
+        return found
+
+    def owns_domain(self, host: str) -> bool:
+        """Whether ``host`` (lower-case) is one of our own domains or addresses, whatever the port."""
+        return host in self._domains or host in self._hosts
+
+    def owns(self, uri: Uri) -> bool:
+        """Whether a request for this URI is for us: an own domain, or an own address with its port.
+
+        A phone may live on our own IP address, on another port; that is not us.
+        """
+        if uri.scheme not in ("sip", "sips"):
+            return False
+        if uri.host in self._domains and uri.host not in self._hosts:
+            return True
+        return (uri.host, DEFAULT_PORT if uri.port is None else uri.port) in self._addresses or (
+            uri.port is None and uri.host in self._domains
+        )
+
+    def response_route(self, via: Via, source: Address, listener: Listener, local: Address | None) -> Route:
+        """Where the responses to a request go: to its source address, and the port that its Via asks for.
+
+        RFC 3261 18.2.2 (unreliable, received), RFC 3581 4 (rport). ``maddr`` is ignored on purpose: it would let a stranger
+        aim our responses at anybody.
+        """
+        if "rport" in via.params:
+            return Route(source, listener, local)
+        return Route((source[0], DEFAULT_PORT if via.port is None else via.port), listener, local)
+
+    def request_route(self, next_hop: Uri, preferred: int | None, incoming: Listener, local: Address | None) -> Route | None:
+        """The route to a next hop: from the ``preferred`` listener (through which a contact registered), else the one on which
+        the request came in, else any of the address family. None when the host is no IP address, the transport is not ours,
+        or no listener fits."""
+        if next_hop.scheme != "sip" or not is_ip_address(next_hop.host):
+            return None
+        if (next_hop.params.get("transport") or "udp").lower() != "udp":
+            return None
+        destination = (next_hop.host, DEFAULT_PORT if next_hop.port is None else next_hop.port)
+        six = ":" in next_hop.host
+        chosen = self._listeners.get(preferred) if preferred is not None else None
+        for listener in (chosen, incoming, *self._listeners.values()):
+            if listener is not None and (":" in listener.bound[0]) == six:
+                return Route(destination, listener, local if listener is incoming else None)
+        return None
+
+    def advertised(self, listener: Listener) -> str:
+        """The listener's sent-by text for Via and Record-Route: ``host:port``, IPv6 in brackets."""
+        host, port = listener.advertised
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
