@@ -1,0 +1,29 @@
+"""A request as the proxy sends it on (RFC 3261 16.6): the received text with only the necessary lines changed."""
+
+from ebr_core.message import Request
+
+__all__ = ["forwarded"]
+
+
+def forwarded(
+    request: Request,
+    *,
+    uri: str,
+    via: str,
+    routes: tuple[str, ...] = (),
+    record_routes: tuple[str, ...] = (),
+    max_forwards: int,
+) -> Request:
+    """A copy for one branch: Request-URI, Max-Forwards, Record-Route, Route and Via as given (16.6 steps 2, 3, 4, 6, 8).
+
+    ``routes`` go in front of the Route values that the request still has. All else passes byte for byte.
+    """
+    copy = request.copy()
+    copy.set_uri(uri)
+    copy.replace("max-forwards", str(max_forwards))
+    for value in reversed(routes):
+        copy.insert(1, "route", value)
+    for value in reversed(record_routes):
+        copy.insert(1, "record-route", value)
+    copy.insert(1, "via", via)
+    return copy
