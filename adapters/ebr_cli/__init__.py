@@ -1,0 +1,5 @@
+"""The ``ebr`` command."""
+
+from ebr_cli.command import main
+
+__all__ = ["main"]
