@@ -41,6 +41,7 @@ from ebr_core.inputs import (
 )
 from ebr_core.proxy import Target
 from ebr_core.script import Call, Script, ServerRequest, sleep
+from ebr_core.tuning import tune_gc
 from ebr_core.usrloc import Contact
 
 __all__ = [
@@ -86,4 +87,5 @@ __all__ = [
     "TimerTick",
     "WallClockStepped",
     "sleep",
+    "tune_gc",
 ]

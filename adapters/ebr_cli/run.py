@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ from ebr_cli.errors import CliError
 from ebr_cli.loading import load_script
 from ebr_cli.trace import Tracer
 from ebr_conformance.tokens import TokenStream
-from ebr_core import Config, Script
+from ebr_core import Config, Script, tune_gc
 from ebr_core.actions import Action
 from ebr_core.inputs import Input, Listener
 from ebr_net import ListenSpec, parse_listen
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     listen: list[ListenSpec] = arguments.listen or [parse_listen("udp:127.0.0.1:5060")]
     observer = Tracer(sys.stdout) if arguments.trace else None
-    _tune_gc()
+    tune_gc()
     return asyncio.run(_serve(server_class, script, listen, config, observer))
 
 
@@ -112,10 +111,3 @@ def _find_runtime(name: str) -> Any:
     if name not in known:
         raise CliError(f"unknown runtime {name!r}; there are: {names}")
     raise CliError(f"ebr run cannot drive the runtime {name!r} yet; use its Server in a program of your own")
-
-
-def _tune_gc() -> None:
-    """This process is ours: what is loaded by now stays, and full collections become rare (each would stop the calls)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(2000, 10**6, 1000)

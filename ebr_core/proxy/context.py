@@ -115,7 +115,7 @@ class ResponseContext(TimerOwner):
         """Fork to a target, unless its device has a live branch already (rows P8 to P10 of the corner cases)."""
         if self.ended or self.cancelled or self._stopped:
             return REFUSED
-        known = self._branch_of(target.device)
+        known = self._branch_of(target)
         if known is not None and known.final and not known.local:
             return REFUSED
         if known is not None and not known.final and known.target.same_flow(target):
@@ -146,19 +146,19 @@ class ResponseContext(TimerOwner):
         that can answer. Where no target could be taken nothing is cancelled."""
         before = list(self.branches)
         results = [self.add(target) for target in targets]
-        taken = [target.device for target, result in zip(targets, results, strict=True) if result <= DUPLICATE]
+        taken = [target for target, result in zip(targets, results, strict=True) if result <= DUPLICATE]
         if taken:
             self.serial.clear()
             for branch in before:
-                if branch.target.device not in taken or branch.final:
+                if branch.final or not any(branch.target.reaches(target) for target in taken):
                     branch.given_up = True
                     if not branch.final:
                         branch.cancel(COMPLETED_ELSEWHERE)
         return results
 
-    def _branch_of(self, device: str) -> Branch | None:
+    def _branch_of(self, target: Target) -> Branch | None:
         for branch in reversed(self.branches):
-            if branch.target.device == device and not branch.given_up:
+            if not branch.given_up and branch.target.reaches(target):
                 return branch
         return None
 
@@ -248,9 +248,9 @@ class ResponseContext(TimerOwner):
         if first:
             branch.finish(status, response)
             if status >= 600 and not branch.given_up and not self.ended:
-                self._stop(COMPLETED_ELSEWHERE)
                 if self._env.config.early_6xx:
                     self._send_best()
+                self._stop(COMPLETED_ELSEWHERE)
         return first
 
     def lose(self, branch: Branch, transaction: ClientTransaction, status: int) -> None:

@@ -44,3 +44,7 @@ class Target(Value):
             and self.received == other.received
             and self.listener == other.listener
         )
+
+    def reaches(self, other: "Target") -> bool:
+        """Whether it rings the same device: one of that name, or the same URI by the same way under another (16.5)."""
+        return self.device == other.device or self.same_flow(other)
