@@ -63,10 +63,11 @@ class _Periodic(TimerOwner):
 class _Drain(TimerOwner):
     """A shutdown in progress."""
 
-    __slots__ = ("until",)
+    __slots__ = ("closing", "until")
 
     def __init__(self, until: float) -> None:
         self.until: Final = until
+        self.closing = False
 
 
 @final
@@ -366,11 +367,18 @@ class Engine:
         self._drain(_Drain(self._env.now + max(grace, 0.0)))
 
     def _drain(self, drain: _Drain) -> None:
-        left = self._transactions.unanswered()
-        if left and self._env.now < drain.until:
-            self._env.timers.set(min(self._env.now + _DRAIN_STEP, drain.until), 0, drain)
+        env = self._env
+        left = len(self._transactions.unanswered())
+        if left and env.now < drain.until:
+            env.timers.set(min(env.now + _DRAIN_STEP, drain.until), 0, drain)
             return
-        if left:
-            self._env.log(WARNING, "shutdown", f"{left} requests were not answered before the end", unanswered=left)
+        if not drain.closing:
+            drain.closing = True
+            if left:
+                env.log(WARNING, "shutdown", f"{left} requests were not answered before the end", unanswered=left)
+            self._runtime.close()
+        if self._runtime.scheduler.ready:
+            env.timers.set(env.now, 0, drain)  # handlers are still on their way out
+            return
         self._stopped = True
-        self._env.outbox.append(Stopped())
+        env.outbox.append(Stopped())

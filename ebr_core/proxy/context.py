@@ -119,7 +119,8 @@ class ResponseContext(TimerOwner):
         if known is not None and known.final and not known.local:
             return REFUSED
         if known is not None and not known.final and known.target.same_flow(target):
-            if known.silent and known.transaction is not None:
+            # A second copy at the same instant, for a contact that was named twice, would tell the device nothing new.
+            if known.silent and known.transaction is not None and known.sent_at < self._env.now:
                 known.transaction.retransmit_now()
                 return RETRANSMITTED
             return DUPLICATE

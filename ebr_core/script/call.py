@@ -298,9 +298,9 @@ class Call(Owner):
         self._context.cancel(reason)
         self._runtime.scheduler.touch(self)
 
-    def fail(self) -> None:
-        """The handler of the request has failed: 500, and no branch goes on."""
-        self.reply(500)
+    def fail(self, status: int) -> None:
+        """No handler will answer the request any more: it gets this status, and no branch goes on."""
+        self.reply(status)
 
     def settle(self) -> None:
         """After each step: fork on, answer, and end what belongs to an answered call."""

@@ -21,6 +21,6 @@ class Owner(ServerUser):
         """Draw the consequences of what has happened; called when no handler is running."""
         raise NotImplementedError
 
-    def fail(self) -> None:
-        """A handler that was to answer the request has failed."""
+    def fail(self, status: int) -> None:
+        """No handler will answer the request any more."""
         raise NotImplementedError

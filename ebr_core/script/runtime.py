@@ -144,6 +144,16 @@ class Runtime:
             self.abandon(pending)
         self.scheduler.queue(task)
 
+    def close(self) -> None:
+        """Answer 503 to what is still unanswered, and end every handler, so that its ``finally`` blocks run."""
+        for server in self.proxy.transactions.unanswered():
+            if isinstance(server.user, Owner):
+                server.user.fail(503)
+            elif server.request is not None:
+                server.answer(server.request, 503)
+        for task in self.scheduler.unfinished():
+            self.cancel_task(task)
+
     # Waits.
 
     def abandon(self, pending: Pending) -> None:

@@ -27,7 +27,7 @@ class Scheduler:
 
     def __init__(self, env: Environment) -> None:
         self._env: Final = env
-        self._tasks = 0  # started and not finished
+        self._tasks: Final[dict[Task, None]] = {}  # started and not finished
         self._touched: Final[deque[Owner]] = deque()
         self.ready: Final[deque[Work]] = deque()
         self.handlers: Final[list[str]] = []  # names of those that ran in this step
@@ -36,7 +36,7 @@ class Scheduler:
 
     def sizes(self) -> dict[str, int]:
         """What is under way."""
-        return {"handlers": self._tasks, "ready": len(self.ready), "touched": len(self._touched)}
+        return {"handlers": len(self._tasks), "ready": len(self.ready), "touched": len(self._touched)}
 
     def touch(self, owner: Owner) -> None:
         """Something has happened to this owner: its ``settle`` is called as soon as no handler runs."""
@@ -79,7 +79,7 @@ class Scheduler:
     ) -> Task:
         """A handler that is not in the queue yet."""
         task = Task(function, args, call, generation, server, message)
-        self._tasks += 1
+        self._tasks[task] = None
         if call is not None:
             call.owned[task] = None
         return task
@@ -89,6 +89,10 @@ class Scheduler:
         if not task.queued:
             task.queued = True
             self.ready.append(task)
+
+    def unfinished(self) -> list[Task]:
+        """Every handler that is under way, oldest first."""
+        return list(self._tasks)
 
     def adopt(self, call: Owner, server: ServerTransaction) -> None:
         """The running handler of this request has made its call: from now on it belongs to it."""
@@ -123,17 +127,16 @@ class Scheduler:
     def _resume(self, task: Task) -> bool:
         """Take one step; True when the handler has come to its end."""
         throw = task.cancelled
+        coroutine = task.coroutine
+        if coroutine is None:
+            assert task.function is not None
+            started = task.function(*task.args)
+            if started is None or not isinstance(started, Coroutine):
+                return True
+            task.coroutine = coroutine = started
         while True:
             try:
-                coroutine = task.coroutine
-                if coroutine is None:
-                    assert task.function is not None
-                    started = task.function(*task.args)
-                    if started is None or not isinstance(started, Coroutine):
-                        return True
-                    task.coroutine = coroutine = started
-                    yielded = coroutine.send(None)
-                elif throw:
+                if throw:
                     task.throws += 1
                     if task.throws > MAX_THROWS:
                         self._close(task, coroutine, f"{task.name} goes on waiting although it is cancelled")
@@ -183,12 +186,12 @@ class Scheduler:
         server = task.server
         if server is not None and not server.answered:
             if isinstance(task.call, Owner):
-                task.call.fail()
+                task.call.fail(500)
             elif task.message is not None:
                 server.answer(task.message, 500)
 
     def _finish(self, task: Task) -> None:
-        self._tasks -= 1
+        del self._tasks[task]
         server, message, call = task.server, task.message, task.call
         task.close()
         if isinstance(call, Owner):

@@ -46,9 +46,9 @@ class Transactions:
         """How many transactions there are, by kind."""
         return {"client_transactions": len(self._clients), "server_transactions": len(self._servers)}
 
-    def unanswered(self) -> int:
-        """How many server transactions still owe a final response. O(n)."""
-        return sum(1 for transaction in self._servers.values() if not transaction.answered)
+    def unanswered(self) -> list[ServerTransaction]:
+        """The server transactions that still owe a final response, oldest first. O(n)."""
+        return [transaction for transaction in self._servers.values() if not transaction.answered]
 
     # Server side.
 
