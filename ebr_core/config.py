@@ -69,6 +69,8 @@ class Config:
         for name in ("max_forwards", "max_branches", "max_message_size", "max_headers", "max_generations", "max_ready"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.max_forwards > 255:  # 20.22
+            raise ConfigError(f"max_forwards must be at most 255, not {self.max_forwards}")
         if self.t2 < self.t1:
             raise ConfigError(f"t2 ({self.t2}) must not be below t1 ({self.t1})")
         if not 400 <= self.invalid_cseq_status <= 699:

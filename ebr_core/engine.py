@@ -131,7 +131,7 @@ class Engine:
     def deadline(self) -> float | None:
         """The instant at which ``TimerTick`` must be fed (the clock of ``now``); not after ``now`` when work was left; None
         when nothing is to come. O(1)."""
-        if self._runtime.scheduler.ready:
+        if self._runtime.scheduler.ready or self._env.outbox:  # actions are left where an input was refused
             return self._env.now
         return self._env.timers.deadline
 

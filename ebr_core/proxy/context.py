@@ -111,8 +111,12 @@ class ResponseContext(TimerOwner):
 
     # Growing.
 
-    def add(self, target: Target) -> int:
-        """Fork to a target, unless its device has a live branch already (rows P8 to P10 of the corner cases)."""
+    def add(self, target: Target, replace: bool = True) -> int:
+        """Fork to a target, unless its device has a live branch already (rows P8 to P10 of the corner cases).
+
+        ``replace``: a device that comes by another way than its live branch has moved, and is followed there; False: the two
+        are ways to the same device at the same time, and the one in use stays (row P11).
+        """
         if self.ended or self.cancelled or self._stopped:
             return REFUSED
         known = self._branch_of(target)
@@ -123,6 +127,8 @@ class ResponseContext(TimerOwner):
             if known.silent and known.transaction is not None and known.sent_at < self._env.now:
                 known.transaction.retransmit_now()
                 return RETRANSMITTED
+            return DUPLICATE
+        if known is not None and not known.final and not replace:
             return DUPLICATE
         if self._created >= self._env.config.max_branches:
             self._env.log(
@@ -167,6 +173,9 @@ class ResponseContext(TimerOwner):
         proxy = self._proxy
         request = self.request
         branch = Branch(self._env, proxy.transactions, self, target)
+        if request.max_forwards == 0:
+            branch.finish(483, None)  # 16.3 step 3: an OPTIONS gets as far as here, because we might have been its end
+            return branch
         route = proxy.route_to(request, target, self._incoming, self._local)
         if route is None:
             branch.finish(500, None)
@@ -365,11 +374,11 @@ class ResponseContext(TimerOwner):
 
     def _send_best(self) -> None:
         status, response = self.best()
+        if status == 408 and not self._invite:
+            # RFC 4320 4.2: a 408 to a non-INVITE, be it ours or a branch's, always comes too late; silence is the answer.
+            self._proxy.transactions.end_unanswered(self.server)
+            return
         if response is None:
-            if status == 408 and not self._invite:
-                # RFC 4320 4.2: a 408 to a non-INVITE always comes too late; silence is the answer.
-                self._proxy.transactions.end_unanswered(self.server)
-                return
             self._respond(status)
             return
         response.pop_value("via")

@@ -63,11 +63,12 @@ class Proxy:
             # A strict router put our Record-Route URI into the Request-URI; the real one is the last Route.
             routes = request.values("route")
             if routes:
-                state = OWN_DIALOG if own.params.get(_TOKEN_PARAMETER) == self.dialog_token(request.call_id) else OWN_ROUTE
                 try:
-                    request.set_uri(parse_name_addr(routes.pop()).uri)
+                    real = parse_uri(parse_name_addr(routes.pop()).uri).raw
                 except MessageError:
-                    return state
+                    return NO_ROUTE  # nobody that we record-routed sends this
+                state = OWN_DIALOG if own.params.get(_TOKEN_PARAMETER) == self.dialog_token(request.call_id) else OWN_ROUTE
+                request.set_uri(real)
                 request.remove("route")
                 for index, value in enumerate(routes):
                     request.insert(1 + index, "route", value)

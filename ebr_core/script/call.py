@@ -43,8 +43,8 @@ def target_of(contact: Contact) -> Target:
 class Call(Owner):
     """What ``request.new_transaction()`` gives, and what notification routes get.
 
-    Everything that it starts (subscriptions, waits, handlers) ends when its final response has gone upstream. On a call
-    that has ended, ``relay``, ``inject_branch`` and the like do nothing and say so by their result; waits raise Cancelled.
+    Everything that it starts (subscriptions, waits, handlers) ends when its final response has gone upstream or the caller
+    has given up. On a call that has ended, ``relay``, ``inject_branch`` and the like do nothing and say so by their result; waits raise Cancelled.
     """
 
     __slots__ = ("_context", "_message", "_route_state", "_runtime", "_server", "_trying")
@@ -136,7 +136,7 @@ class Call(Owner):
 
         In parallel, or with ``serial`` one group of equal q after the other (16.6). Nothing to send it to: 480, unless the
         call waits for new branches. To a URI that is neither ours, nor a registered contact, nor reached inside a dialog
-        that we record-routed: 403, unless ``anywhere``. The number of branches that were made or are planned.
+        that we record-routed: 403, unless ``anywhere``. Returns the number of targets that ring or are planned.
         """
         if self._context.ended:
             return 0
@@ -157,7 +157,7 @@ class Call(Owner):
             self._context.serial.extend(groups.values())
             self._next_group()
             return len(chosen)
-        return sum(1 for target in chosen if self._context.add(target) <= DUPLICATE)
+        return sum(1 for target in chosen if self._context.add(target, replace=False) <= DUPLICATE)
 
     def _targets(self, where: Where | Iterable[Where] | None, anywhere: bool) -> list[Target] | None:
         """None when one of them would make us an open relay."""
@@ -189,7 +189,7 @@ class Call(Owner):
     def _next_group(self) -> None:
         if self._context.serial:
             for target in self._context.serial.pop(0):
-                self._context.add(target)
+                self._context.add(target, replace=False)
 
     def fork_to(self, aor: str, timeout: float) -> None:
         """Ring every contact that an address of record has, and every one that registers in the next ``timeout`` seconds.
@@ -313,8 +313,8 @@ class Call(Owner):
             self._log(ERROR, "handler-ended", f"the handler of {self!r} ended without reply, relay or wait")
             self.reply(500)
             context.dissolve()
-        if context.ended:
-            self._end()
+        if context.ended or context.cancelled:
+            self._end()  # cancelled: what is still to come, a 487 mostly, is the phones' to say
 
     def _end(self) -> None:
         if self.ended:

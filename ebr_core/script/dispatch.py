@@ -63,7 +63,7 @@ class Dispatcher:
             server.answer(request, 416)  # 16.3 step 2
             return
         route_state = self._runtime.proxy.take_own_routes(request)
-        if request.max_forwards == 0 and not (request.method == "OPTIONS" and self._transport.owns(request.request_uri)):
+        if request.max_forwards == 0 and not (request.method == "OPTIONS" and self._is_us(request)):
             server.answer(request, 483)  # 16.3 step 3
             return
         required = request.values("proxy-require")
@@ -107,10 +107,15 @@ class Dispatcher:
 
     def _without_handler(self, server: ServerTransaction, request: Request) -> None:
         allowed = [("Allow", ", ".join(self._allowed()))]
-        if request.method == "OPTIONS" and self._transport.owns(request.request_uri):
+        if request.method == "OPTIONS" and self._is_us(request):
             server.answer(request, 200, headers=[*allowed, ("Accept", "*/*")])  # 11.2
         else:
             server.answer(request, 405, headers=allowed)
+
+    def _is_us(self, request: Request) -> bool:
+        """Whether the Request-URI names the server itself, and not one of its users (11)."""
+        uri = request.request_uri
+        return uri.user is None and self._transport.owns(uri)
 
     def _allowed(self) -> list[str]:
         methods = ["ACK", "BYE", "CANCEL", "OPTIONS"]

@@ -25,12 +25,15 @@ class Transport:
         self._hosts: Final[dict[str, None]] = {}
 
     def start(self, listeners: tuple[Listener, ...]) -> None:
-        """Take the sockets; LocalProtocolError when two share an id or a transport is not known."""
+        """Take the sockets, all or none; LocalProtocolError when two share an id or a transport is not known."""
+        ids: dict[int, None] = {}
         for listener in listeners:
-            if listener.id in self._listeners:
+            if listener.id in ids or listener.id in self._listeners:
                 raise LocalProtocolError(f"two listeners with the id {listener.id}")
             if listener.transport != "udp":
                 raise LocalProtocolError(f"listener {listener.id}: no transport {listener.transport!r}; there is: udp")
+            ids[listener.id] = None
+        for listener in listeners:
             self._listeners[listener.id] = listener
             for host, port in (listener.bound, listener.advertised):
                 self._addresses[host.lower(), port] = None
