@@ -143,7 +143,7 @@ bench: $(VENV)/.run $(COMPILED)/.run  ## Benchmarks, pure and compiled (BENCH_AR
 	@echo "== benchmarks, compiled =="
 	@EBR_BUILD=compiled $(COMPILED)/bin/python tests/benchmarks/run.py $(BENCH_ARGS)
 
-soak: $(VENV)/.run  ## Hours of load, for leaks (SOAK_ARGS are passed on)
+soak: $(VENV)/.dev  ## Hours of load, for leaks (SOAK_ARGS are passed on)
 	@EBR_BUILD=pure $(BIN)/python tests/benchmarks/soak.py $(SOAK_ARGS)
 
 format: $(VENV)/.dev  ## Put the sources into the project's format
