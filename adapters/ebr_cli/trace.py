@@ -66,7 +66,8 @@ class Tracer:
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | None = stream
         self._recorder = LadderRecorder()
-        self._drawing = Drawing(["ebr"], ascii_only=not supports_drawing(stream))
+        # Wide enough for a Request-URI, and with an end: on a busy server, new phones appear for ever.
+        self._drawing = Drawing(["ebr"], ascii_only=not supports_drawing(stream), lane=44, most=6)
 
     def __call__(self, input: Input, actions: Sequence[Action], now: float) -> None:
         if self._stream is None:

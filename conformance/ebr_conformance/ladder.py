@@ -122,9 +122,12 @@ class Ladder:
 class Drawing:
     """Draws entries one by one, as they happen. A party not seen before gets a lifeline, and the names are written anew."""
 
-    def __init__(self, parties: Sequence[str] = (), *, ascii_only: bool = False, lane: int = 34) -> None:
-        """``lane``: columns between two lifelines; a label that does not fit is shortened."""
+    def __init__(self, parties: Sequence[str] = (), *, ascii_only: bool = False, lane: int = 34, most: int = 0) -> None:
+        """``lane``: columns between two lifelines; a label that does not fit is shortened. ``most``: beyond so many parties
+        (0: no limit, else at least 3) the one that was longest silent makes room; the first one stays."""
         self._parties = list(parties)
+        self._most = most
+        self._spoke = list(parties)  # the one that was longest silent is first
         self._lane = max(lane, 8)
         # The sixth is the head of the arrow of a message that got lost.
         self._bar, self._line, self._right, self._left, self._etc, self._lost = "|-><~x" if ascii_only else "│─▶◀…✗"
@@ -137,29 +140,52 @@ class Drawing:
     def lines(self, entry: Entry) -> list[str]:
         """The lines that this entry adds."""
         if entry.is_note:
-            return [self._with_bars(""), f"{_milliseconds(entry.time)}  * {entry.label}", self._with_bars("")]
+            return [self._with_bars(""), f"{_milliseconds(entry.time)}  * {_printable(entry.label)}", self._with_bars("")]
         lines: list[str] = []
         unseen = [name for name in (entry.source, entry.target) if name not in self._parties]
         if unseen:
-            self._parties += dict.fromkeys(unseen)
+            for name in dict.fromkeys(unseen):
+                self._welcome(name, entry)
             lines = self.header()
+        for name in dict.fromkeys((entry.source, entry.target)):
+            self._spoke.remove(name)
+            self._spoke.append(name)
         start, end = self._parties.index(entry.source), self._parties.index(entry.target)
         row = list(self._with_bars(_milliseconds(entry.time)))
         left, right = sorted((10 + start * self._lane, 10 + end * self._lane))
         if left == right:
-            text = f" {self._left}{self._line} {entry.label}"
+            text = f" {self._left}{self._line} {_printable(entry.label)}"
             return [*lines, "".join(row[: left + 1]) + text]
         room = right - left - 1
-        label = entry.label if len(entry.label) <= room - 4 else entry.label[: max(room - 5, 0)] + self._etc
+        label = _printable(entry.label)
+        if len(label) > room - 4:
+            label = label[: max(room - 5, 0)] + self._etc
         shaft = list(label.center(room, self._line))
         tip = self._lost if entry.lost else (self._right if start < end else self._left)
         shaft[-1 if start < end else 0] = tip
         row[left + 1 : right] = shaft
         return [*lines, "".join(row).rstrip()]
 
+    def _welcome(self, name: str, entry: Entry) -> None:
+        """A column for a new party."""
+        self._spoke.append(name)
+        if not self._most or len(self._parties) < self._most:
+            self._parties.append(name)
+            return
+        for silent in self._spoke:
+            if silent not in (self._parties[0], entry.source, entry.target):
+                self._spoke.remove(silent)
+                self._parties[self._parties.index(silent)] = name
+                return
+
     def _with_bars(self, time: str) -> str:
         bars = (self._bar + " " * (self._lane - 1)) * len(self._parties)
         return f"{time:>8}  {bars}".rstrip()
+
+
+def _printable(text: str) -> str:
+    """The text without what could steer a terminal: labels come from the network."""
+    return text if text.isprintable() else "".join([each if each.isprintable() else "?" for each in text])
 
 
 def _milliseconds(time: float) -> str:

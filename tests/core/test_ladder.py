@@ -145,3 +145,18 @@ def test_side_by_side_of_equal_ladders_marks_nothing(ladder: Ladder) -> None:
 @pytest.mark.parametrize(("encoding", "drawable"), [("utf-8", True), ("ascii", False), ("latin-1", False)])
 def test_box_drawing_depends_on_the_encoding(encoding: str, drawable: bool) -> None:
     assert supports_drawing(io.TextIOWrapper(io.BytesIO(), encoding=encoding)) is drawable
+
+
+def test_a_drawing_with_a_limit_gives_the_column_of_the_longest_silent_party_to_a_new_one() -> None:
+    drawing = Drawing(["ebr"], ascii_only=True, lane=20, most=3)
+    ladder = Ladder()
+    for time, name in enumerate(["a", "b", "a", "c", "a", "d"]):
+        ladder.message(float(time), name, "ebr", "OPTIONS", ())
+    headers = [line.split()[1:] for entry in ladder.entries for line in drawing.lines(entry) if line.startswith("      ms")]
+    assert headers == [["ebr", "a"], ["ebr", "a", "b"], ["ebr", "a", "c"], ["ebr", "a", "d"]]
+
+
+def test_a_label_cannot_steer_the_terminal() -> None:
+    ladder = Ladder()
+    ladder.message(0.0, "a", "b", "INVITE sip:\x1b[2J@x", ())
+    assert "INVITE sip:?[2J@x" in ladder.draw(ascii_only=True)
