@@ -1,0 +1,187 @@
+"""The benchmarks: parsing, a proxied call and a raised event in memory, and a server behind real sockets, beside sippy.
+
+Runs each part in this interpreter and, where there is one, in that of the compiled build, round by round in turn. Prints
+medians with the least and the greatest; nothing here fails for being slow.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import wire
+
+ROOT = Path(__file__).parents[2]
+IDLE = 0.72  # µs for the calibration on the machine that the marks are for, idle, Debian's Python 3.11.2
+
+MARKS = {
+    "proxied call": {"pure": 200.0, "compiled": 90.0},
+    "ratio of the two": {"pure": 1.5, "compiled": 1.5},
+}
+
+Table = dict[str, dict[str, list[float]]]
+"""Figures by their name and build, one for each round."""
+
+
+def _interpreters(compiled: Path) -> dict[str, list[str]]:
+    """How to run each build. Without the checkout on its path, the compiled one finds what is installed."""
+    found = {"pure": [sys.executable]}
+    if compiled.exists():
+        found["compiled"] = [str(compiled), "-P"]
+    return found
+
+
+def _environment(build: str) -> dict[str, str]:
+    paths = [str(Path(__file__).parent)]
+    if build == "pure":
+        paths += [str(ROOT), str(ROOT / "adapters"), str(ROOT / "conformance")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "EBR_BUILD": build}
+
+
+def _round(interpreter: list[str], build: str, scale: float) -> dict[str, float | str]:
+    output = subprocess.run(
+        [*interpreter, __file__, "--worker", str(scale)], env=_environment(build), capture_output=True, text=True, timeout=600
+    )
+    if output.returncode:
+        raise SystemExit(f"bench: the {build} build: {output.stderr.strip()}")
+    found: dict[str, float | str] = json.loads(output.stdout)
+    return found
+
+
+def _worker(scale: float) -> None:
+    import ebr_core.engine
+    from memory import measure
+
+    suffix = Path(str(ebr_core.engine.__file__)).suffix
+    build = "compiled" if suffix in (".so", ".pyd") else "pure"
+    who = f"{platform.python_implementation()} {platform.python_version()}"
+    print(json.dumps({"build": build, "python": who, **measure(scale)}))
+
+
+def _spread(values: list[float]) -> str:
+    middle = statistics.median(values)
+    digits = 2 if middle < 20 else 0
+    return f"{middle:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def _print(title: str, builds: list[str], rows: list[list[str]]) -> None:
+    width = max(len(row[0]) for row in rows) + 2
+    print(f"\n{title}")
+    print(" " * width + "".join(f"{build:<46}" for build in builds))
+    for row in rows:
+        print(f"{row[0]:<{width}}" + "".join(f"{cell:<46}" for cell in row[1:]).rstrip())
+
+
+def _in_memory(interpreters: dict[str, list[str]], rounds: int, scale: float) -> None:
+    table: Table = {}
+    for _ in range(rounds):
+        for build, interpreter in interpreters.items():
+            found = _round(interpreter, build, scale)
+            if found.pop("build") != build:
+                raise SystemExit(f"bench: {interpreter[0]} does not run the {build} build")
+            table.setdefault("python", {})[build] = []
+            python = str(found.pop("python"))
+            if not table.get(f"!{build}"):
+                table[f"!{build}"] = {python: []}
+            calibration = float(found["calibration"])
+            for name, value in found.items():
+                table.setdefault(name, {}).setdefault(build, []).append(float(value))
+                times = float(value) / calibration
+                table.setdefault(f"*{name}", {}).setdefault(build, []).append(times)
+    builds = list(interpreters)
+    heads = [f"{build}, {next(iter(table[f'!{build}']))}" for build in builds]
+    rows = []
+    for name in [name for name in table if name[0] not in "!*" and name != "python"]:
+        cells = []
+        for build in builds:
+            values, times = table[name][build], statistics.median(table[f"*{name}"][build])
+            plain = name == "calibration" or name.startswith("ratio")
+            cells.append(_spread(values) + ("" if plain else f" = {times:.1f} x"))
+        rows.append([name, *cells])
+        if name in MARKS:
+            cells = []
+            for build in builds:
+                mark, value = MARKS[name][build], statistics.median(table[name][build])
+                scaled = value if name.startswith("ratio") else IDLE * statistics.median(table[f"*{name}"][build])
+                said = "met" if value <= mark else "not met" if scaled > mark else "met at the idle machine's calibration"
+                cells.append(f"mark {mark:g}: {said}" + (f" ({scaled:.0f} at {IDLE})" if scaled != value else ""))
+            rows.append(["", *cells])
+    _print(f"In memory, CPU µs; multiples of the calibration (median of {rounds} rounds, least to greatest)", heads, rows)
+
+
+def _through_sockets(interpreters: dict[str, list[str]], rounds: int, seconds: float) -> None:
+    if not Path("/proc/self/stat").exists():
+        print("\nThrough sockets: not measured, there is no /proc to read a server's CPU time from")
+        return
+    servers = {f"ebr {build}": ([*each], "server_ebr.py", build) for build, each in interpreters.items()}
+    if find_spec("sippy") is None:
+        print("\nsippy is not installed, so there is no comparison: pip install 'ebr[bench]'")
+    else:
+        servers["sippy"] = ([sys.executable], "server_sippy.py", "pure")
+    table: dict[str, dict[str, list[dict[str, float]]]] = {kind: {} for kind in wire.KINDS}
+    for _ in range(rounds):
+        for name, (interpreter, server, build) in servers.items():
+            os.environ["PYTHONPATH"] = _environment(build)["PYTHONPATH"]
+            try:
+                found = wire.measure(interpreter, server, seconds)
+            except RuntimeError as error:
+                print(f"{name}: {error}")
+                continue
+            for kind, figures in found.items():
+                table[kind].setdefault(name, []).append(figures)
+    rows = []
+    for kind, each in table.items():
+        cells = []
+        for name in servers:
+            of = each.get(name, [])
+            if not of:
+                cells.append("-")
+                continue
+            rate, busy = statistics.median(f["rate"] for f in of), statistics.median(f["busy"] for f in of)
+            lost = sum(f["lost"] for f in of)
+            cells.append(
+                f"{_spread([f['us'] for f in of])}, {rate:.0f}/s, {busy:.0%} busy" + (f", {lost:.0f} LOST" if lost else "")
+            )
+        rows.append([kind, *cells])
+    title = f"Through UDP over loopback, server's CPU µs for each (median of {rounds} interleaved rounds of {seconds:g} s)"
+    _print(title, list(servers), rows)
+    print(
+        "ebr: stateful answers; REGISTER stores a new binding for each; the call is looked up, record-routed, INVITE to BYE.\n"
+        "sippy: stateful answers; REGISTER keeps a dict entry; the call goes to a fixed address, its ACK hop by hop."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds: about half a minute")
+    parser.add_argument("--rounds", type=int, help="how many rounds (5; 2 with --quick)")
+    parser.add_argument("--part", choices=("memory", "sockets"), help="only one of the two parts")
+    parser.add_argument(
+        "--compiled",
+        type=Path,
+        default=ROOT / ".venv-compiled" / "bin" / "python",
+        help="the interpreter in which the compiled build is installed (%(default)s); left out if it does not exist",
+    )
+    parser.add_argument("--worker", type=float, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker is not None:
+        _worker(arguments.worker)
+        return
+    rounds = arguments.rounds or (2 if arguments.quick else 5)
+    interpreters = _interpreters(arguments.compiled)
+    print(f"{platform.platform()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    if "compiled" not in interpreters:
+        print(f"no compiled build: {arguments.compiled} does not exist (`make bench` builds it)")
+    if arguments.part != "sockets":
+        _in_memory(interpreters, rounds, 0.2 if arguments.quick else 1.0)
+    if arguments.part != "memory":
+        _through_sockets(interpreters, rounds, 1.0 if arguments.quick else 3.0)
+
+
+if __name__ == "__main__":
+    main()
