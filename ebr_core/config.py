@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Final
 
 from ebr_core.errors import ConfigError
 
 __all__ = ["Config"]
+
+_LONGEST: Final = 1e10  # seconds; about 300 years, and still exact in milliseconds
+
+# What the fields that may be None hold else. Their annotations cannot be asked: compiled, they only say object.
+_OPTIONAL: Final[dict[str, str]] = {"secret": "bytes", "fr_timeout": "float", "fr_inv_timeout": "float", "wt_timer": "float"}
 
 
 @dataclass
@@ -37,7 +43,7 @@ class Config:
     record_route: bool = True
     early_6xx: bool = False  # forward a 6xx at once, as OpenSIPS does, instead of after all branches (16.7 step 5)
     held_call_refresh: float = 60.0  # a held INVITE gets a 182 this often, against the upstream Timer C; 0: never
-    max_suspension: float = 3600.0  # no handler of a request waits longer in one wait
+    max_suspension: float = 3600.0  # of a handler of a request, all its waits together; then TimeoutError
 
     # Registrar: RFC 3261 10.3.
     default_expires: int = 3600
@@ -57,15 +63,15 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("t1", "t2", "t4", "timer_d", "timer_c", "trying_after", "max_suspension"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be more than 0, not {getattr(self, name)}")
+            if not 0 < getattr(self, name) <= _LONGEST:
+                raise ConfigError(f"{name} must be more than 0 and at most {_LONGEST:.0f} s, not {getattr(self, name)}")
         for name in ("fr_timeout", "fr_inv_timeout", "wt_timer"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name} must be more than 0, not {value}")
+            if value is not None and not 0 < value <= _LONGEST:
+                raise ConfigError(f"{name} must be more than 0 and at most {_LONGEST:.0f} s, not {value}")
         for name in ("held_call_refresh", "cseq_delay", "default_expires", "min_expires", "max_expires", "max_contacts"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} cannot be negative: {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= _LONGEST:
+                raise ConfigError(f"{name} cannot be negative, nor above {_LONGEST:.0f}: {getattr(self, name)}")
         for name in ("max_forwards", "max_branches", "max_message_size", "max_headers", "max_generations", "max_ready"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -75,6 +81,8 @@ class Config:
             raise ConfigError(f"t2 ({self.t2}) must not be below t1 ({self.t1})")
         if not 400 <= self.invalid_cseq_status <= 699:
             raise ConfigError(f"invalid_cseq_status must be from 400 to 699, not {self.invalid_cseq_status}")
+        if not self.server.isprintable():
+            raise ConfigError(f"server goes into a header field and must be printable, not {self.server!r}")
         self.domains = tuple(domain.lower() for domain in self.domains)
 
     @staticmethod
@@ -83,35 +91,35 @@ class Config:
 
         ``none`` stands for None where a field may be None. Raises ConfigError for an unknown name or an unreadable value.
         """
-        known = {field.name: field for field in fields(Config)}
+        default = Config()
+        known = [field.name for field in fields(Config)]
         values: dict[str, object] = {}
         for name, text in settings.items():
             if name not in known:
                 raise ConfigError(f"unknown setting {name!r}; there are: {', '.join(known)}")
-            values[name] = _read(name, text, str(known[name].type))
+            kind = _OPTIONAL.get(name) or type(getattr(default, name)).__name__
+            values[name] = None if name in _OPTIONAL and text.lower() == "none" else _read(name, text, kind)
         return Config(**values)  # type: ignore[arg-type]  # each value was just read as its field's type
 
 
 def _read(name: str, text: str, kind: str) -> object:
-    if "None" in kind and text.lower() == "none":
-        return None
     try:
-        if "tuple" in kind:
+        if kind == "tuple":
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        if "bool" in kind:
+        if kind == "bool":
             return {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}[
                 text.lower()
             ]
-        if "float" in kind:
+        if kind == "float":
             value = float(text)
             if value != value or value in (float("inf"), float("-inf")):
                 raise ValueError
             return value
-        if "int" in kind:
+        if kind == "int":
             return int(text)
-        if "bytes" in kind:
+        if kind == "bytes":
             return text.encode()
     except (ValueError, KeyError):
-        what = "yes or no" if "bool" in kind else "a whole number" if "int" in kind else "a number"
+        what = "yes or no" if kind == "bool" else "a whole number" if kind == "int" else "a number"
         raise ConfigError(f"{name} takes {what}, not {text!r}") from None
     return text

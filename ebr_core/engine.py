@@ -1,6 +1,7 @@
 """The engine: one input in, together with the time; the complete, ordered list of actions out."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final, assert_never, final
 
 from ebr_core.actions import INFO, WARNING, Action, Stopped
@@ -47,16 +48,20 @@ __all__ = ["Engine"]
 # How often a draining engine looks whether its last transactions have been answered, in seconds.
 _DRAIN_STEP: Final = 0.1
 
+# In the year 8307: a date still has four digits for its year, for as long as any engine may run.
+_LATEST_WALL: Final = 2e11
+
 
 @final
 class _Periodic(TimerOwner):
-    """A timer route."""
+    """A timer route, and when it is due next."""
 
-    __slots__ = ("function", "period")
+    __slots__ = ("due", "function", "period")
 
-    def __init__(self, function: Callable[..., object], period: float) -> None:
+    def __init__(self, function: Callable[..., object], period: float, began: float) -> None:
         self.function: Final = function
         self.period: Final = period
+        self.due = began
 
 
 @final
@@ -170,22 +175,27 @@ class Engine:
         if not self._started and not isinstance(input, Started):
             raise LocalProtocolError(f"the first input is Started, not {type(input).__name__}")
         env, runtime = self._env, self._runtime
+        scheduler = runtime.scheduler
         if isinstance(input, DatagramReceived):
             self._transport.listener(input.listener)  # an unknown one is the host's mistake, and found before anything changes
+        if not now > env.now:
+            now = env.now
+        elif now == inf:
+            raise LocalProtocolError("now is a time in seconds, not infinity")
         self._handling = True
         try:
-            if now > env.now:
-                env.now = now
-            runtime.scheduler.handlers.clear()
+            env.now = now
+            scheduler.handlers.clear()
             for _ in range(self._budget):
                 due = env.timers.pop(env.now)
                 if due is None:
                     break
                 self._fire(due[0], due[1])
-                runtime.scheduler.settle()
+                scheduler.settle()
             self._apply(input)
-            runtime.scheduler.settle()
-            runtime.run(self._budget)
+            scheduler.settle()
+            if scheduler.ready:
+                runtime.run(self._budget)
         finally:
             self._handling = False
         return env.take_actions()
@@ -220,7 +230,7 @@ class Engine:
             case Started():
                 self._start(input)
             case WallClockStepped():
-                self._env.wall_offset = input.wall - self._env.now
+                self._set_wall(input.wall)
             case ShutdownRequested():
                 self._shut_down(input.grace)
             case _:
@@ -229,17 +239,22 @@ class Engine:
     def _start(self, input: Started) -> None:
         if self._started:
             raise LocalProtocolError("the engine was started before")
+        self._set_wall(input.wall)
         self._transport.start(input.listeners)
         self._started = True
         env, script, runtime = self._env, self._script, self._runtime
-        env.wall_offset = input.wall - env.now
         for name, function in script.events:
             runtime.add_event_route(name, function)
         for period, function in script.timers:
-            env.after(period, 0, _Periodic(function, period))
+            self._arm(_Periodic(function, period, env.now))
             self._periodic += 1
         for function in script.startups:
             runtime.scheduler.start(function, ())
+
+    def _set_wall(self, wall: float) -> None:
+        if not 0 <= wall <= _LATEST_WALL:
+            raise LocalProtocolError(f"wall time is in seconds since 1970, not {wall!r}")
+        self._env.wall_offset = wall - self._env.now
 
     def _datagram(self, input: DatagramReceived) -> None:
         env = self._env
@@ -280,12 +295,15 @@ class Engine:
         if transaction is None:
             self._env.count("dropped.stray_response")  # RFC 6026 7.3
             return
-        result = self._transactions.receive_response(transaction, response)
         branch = transaction.user
+        if isinstance(branch, Branch) and response.names.count("via") < 2 and len(response.values("via")) < 2:
+            self._env.count("dropped.malformed")  # 16.7 step 3: what is left when ours is taken off must lead to the caller
+            return
+        result = self._transactions.receive_response(transaction, response)
         if isinstance(branch, Branch) and result == RESPONSE:
             context = branch.context
             assert isinstance(context, ResponseContext)
-            context.receive(branch, response, result)
+            context.receive(branch, response)
             self._touch(context)
 
     def _send_failed(self, input: SendFailed) -> None:
@@ -335,10 +353,16 @@ class Engine:
         elif isinstance(owner, Pending):
             self._runtime.fire_pending(owner, kind)
         elif isinstance(owner, _Periodic):
-            self._env.after(owner.period, 0, owner)
+            self._arm(owner)
             self._runtime.scheduler.start(owner.function, ())
         elif isinstance(owner, _Drain):
             self._drain(owner)
+
+    def _arm(self, periodic: _Periodic) -> None:
+        """The next instant keeps the rhythm, however late a tick came; whole periods that have gone by are left out."""
+        missed = max(0, int((self._env.now - periodic.due) / periodic.period))
+        periodic.due += (missed + 1) * periodic.period
+        self._env.timers.set(periodic.due, 0, periodic)
 
     def _client_result(self, transaction: ClientTransaction, result: int) -> None:
         if result != TIMED_OUT and result != FAILED:

@@ -36,9 +36,9 @@ JobResult: TypeAlias = "bool | int | float | str | bytes | list[JobResult] | dic
 @final
 class Listener(Value):
     """A bound socket: ``id`` (small int, unique), ``purpose`` ("sip"), ``transport`` ("udp"), the ``bound`` address, and the
-    ``advertised`` host and port, which go into Via and Record-Route in its place."""
+    ``advertised`` host and port, which go into Via and Record-Route in its place; ``sent_by`` is their text."""
 
-    __slots__ = ("advertised", "bound", "id", "purpose", "transport")
+    __slots__ = ("advertised", "bound", "id", "purpose", "sent_by", "transport")
     __match_args__ = ("id", "purpose", "transport", "bound", "advertised")
 
     def __init__(self, id: int, purpose: str, transport: str, bound: Address, advertised: Address | None = None) -> None:
@@ -47,6 +47,8 @@ class Listener(Value):
         self.transport: Final = transport
         self.bound: Final = bound
         self.advertised: Final[Address] = bound if advertised is None else advertised
+        host, port = self.advertised
+        self.sent_by: Final = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @final

@@ -349,9 +349,9 @@ class Simulation:
 
 
 def _outcome(action: StartJob, result: object) -> JobFinished:
+    if isinstance(result, BaseException):
+        return JobFinished(action.job, error=(type(result).__name__, str(result)))
     try:
-        if isinstance(result, BaseException):
-            raise result
         if iscoroutinefunction(result):
             raise TypeError(f"{result.__name__} is an async def: say in sim.job how it ends")
         value = result(*action.args) if callable(result) else result

@@ -16,7 +16,12 @@ from ebr_core.message.grammar import (
 )
 from ebr_core.message.uri import Uri, parse_uri
 
-__all__ = ["NameAddr", "Via", "parse_cseq", "parse_name_addr", "parse_tag", "parse_via"]
+__all__ = ["METHODS", "NameAddr", "Via", "parse_cseq", "parse_name_addr", "parse_tag", "parse_via"]
+
+# RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086.
+METHODS: Final = frozenset(
+    "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()
+)
 
 # A quoted string up to its closing quote, which is left out so that the match cannot fail and look back.
 _OPEN_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
@@ -26,25 +31,66 @@ _OPEN_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 class Via:
     """One Via value (RFC 3261 20.42). Immutable, ``params`` included; ``str()`` prints it.
 
-    ``transport`` in upper case; ``host`` as spelled, an IPv6 address without brackets; ``sent_by`` is ``host[:port]`` in
-    lower case (IPv6 in brackets), for comparison. ``branch`` is "" where there is none.
+    ``transport`` in upper case; ``host`` as spelled, an IPv6 address without brackets; ``branch`` is "" where
+    there is none.
+
+    Instead of ``params``, their text will do: they are then read when they are asked for.
     """
 
-    __slots__ = ("branch", "host", "params", "port", "protocol", "sent_by", "transport")
+    __slots__ = ("_params", "_text", "branch", "host", "port", "protocol", "transport")
 
     def __init__(
-        self, transport: str, host: str, port: int | None, params: dict[str, str | None], protocol: str = "SIP/2.0"
+        self, transport: str, host: str, port: int | None, params: dict[str, str | None] | str, protocol: str = "SIP/2.0"
     ) -> None:
         self.protocol: Final = protocol
         self.transport: Final = transport
         self.host: Final = host
         self.port: Final = port
-        self.params: Final = params
-        self.branch: Final[str] = params.get("branch") or ""
-        sent_by = f"[{host}]" if ":" in host else host
-        if port is not None:
-            sent_by = f"{sent_by}:{port}"
-        self.sent_by: Final[str] = sent_by.lower()
+        self._text = ""
+        self._params: dict[str, str | None] | None = None
+        branch = ""
+        if isinstance(params, str):
+            # Most put the branch first, and of a response nothing else is asked.
+            if params[:7] == "branch=" and '"' not in params and "<" not in params:
+                self._text = params
+                branch = params[7:].partition(";")[0].strip()
+            else:
+                params = parse_params(params)
+        if not isinstance(params, str):
+            self._params = params
+            branch = params.get("branch") or ""
+        self.branch: Final[str] = branch
+
+    @property
+    def params(self) -> dict[str, str | None]:
+        """The parameters: names in lower case, values as they stand, None for a bare name."""
+        params = self._params
+        if params is None:
+            params = self._params = parse_params(self._text)
+        return params
+
+    def stamped(self, host: str, port: int) -> "Via":
+        """The same with ``received``, and with a value for ``rport`` where that was asked for (RFC 3581 4)."""
+        if self._text == f"branch={self.branch};rport":
+            params: dict[str, str | None] = {"branch": self.branch, "rport": str(port)}
+        else:
+            params = dict(self.params)
+            if "rport" in params:
+                params["rport"] = str(port)
+        params["received"] = host
+        return Via(self.transport, self.host, self.port, params, self.protocol)
+
+    def came_from(self, host: str) -> bool:
+        """Whether its sender wants to hear nothing about where the request came from, and sent it from ``host`` (18.2.1)."""
+        if self.host != host or self._text[-6:] == ";rport":
+            return False
+        return "rport" not in self.params and "received" not in self.params
+
+    @property
+    def sent_by(self) -> str:
+        """``host[:port]`` in lower case, IPv6 in brackets, for comparison."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host.lower() if self.port is None else f"{host}:{self.port}".lower()
 
     @property
     def received(self) -> str | None:
@@ -107,9 +153,12 @@ def parse_via(text: str) -> Via:
         comma = top_comma(text)
         if comma >= 0:
             text = text[:comma]
-    head, semicolon, param_text = text.partition(";")
+    head, _, param_text = text.partition(";")
     protocol, _, sent_by = head.partition(" ")
-    if protocol[:8] != "SIP/2.0/" or not protocol[8:] or "\t" in protocol:
+    if protocol == "SIP/2.0/UDP":
+        transport = "UDP"
+        protocol = "SIP/2.0"
+    elif protocol[:8] != "SIP/2.0/" or not protocol[8:] or "\t" in protocol:
         # 25.1 allows blanks around each slash, and any case.
         parts = head.split("/", 2)
         if len(parts) != 3:
@@ -140,7 +189,7 @@ def parse_via(text: str) -> Via:
     if '"' in param_text and not quotes_close(param_text):
         raise MessageError("Malformed Via: no closing quote")
     host, port = host_port
-    return Via(transport, host, None if port < 0 else port, parse_params(param_text) if semicolon else {}, protocol)
+    return Via(transport, host, None if port < 0 else port, param_text, protocol)
 
 
 def parse_name_addr(text: str) -> NameAddr:
@@ -193,6 +242,10 @@ def _end_of_quotes(text: str) -> int:
 
 def parse_tag(text: str) -> str:
     """The tag in an unfolded From or To value, "" where there is none. Raises MessageError (400)."""
+    # The usual shape; everything else takes the longer way.
+    head, _, tag = text.partition(">;tag=")
+    if tag.isalnum() and ">" not in head and ('"' not in head or (head.count('"') == 2 and "\\" not in head)):
+        return tag
     quote = text.rfind('"')
     right = text.find(">", quote + 1)
     if quote >= 0 and (right < 0 or "\\" in text or text.count('"') & 1):
@@ -211,7 +264,7 @@ def parse_cseq(text: str) -> tuple[int, str]:
     """Number (below 2**31) and method of an unfolded CSeq value. Raises MessageError (400)."""
     digits, _, method = text.partition(" ")
     number = parse_number(digits, 0x7FFF_FFFF)
-    if number < 0 or not method.isalpha() or not method.isascii():
+    if number < 0 or (method not in METHODS and (not method.isalpha() or not method.isascii())):
         words = text.replace("\t", " ").split(" ", 1)
         number = parse_number(words[0], 0x7FFF_FFFF)
         method = words[1].strip(" ") if len(words) == 2 else ""

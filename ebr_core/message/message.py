@@ -1,12 +1,13 @@
 """SIP messages as lines of text, with what routing needs already read (RFC 3261 7)."""
 
+from collections.abc import Sequence
 from typing import Final, final
 
 from ebr_core.errors import LocalProtocolError
 from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import NameAddr, Via, parse_cseq, parse_name_addr, parse_tag, parse_via
 from ebr_core.message.grammar import check_text, encode_text, parse_number, split_top, top_comma, unfold
-from ebr_core.message.names import canonical_name, display_name
+from ebr_core.message.names import SPELLINGS, canonical_name, display_name
 from ebr_core.message.uri import Uri, parse_uri
 
 __all__ = ["Message", "Request", "Response"]
@@ -190,6 +191,11 @@ class Message:
             index = self.names.index(name)
             line = self.lines[index]
             colon = line.find(":")
+            if "," not in line and "\n" not in line:
+                del self.lines[index]
+                del self.names[index]
+                popped = line[colon + 1 :].strip(" \t")
+                continue
             value = unfold(line[colon + 1 :]).lstrip(" \t,")
             comma = top_comma(value)
             rest = value[comma + 1 :].lstrip(" \t,") if comma >= 0 else ""
@@ -266,7 +272,7 @@ class Request(Message):
     __slots__ = ("_request_uri", "method", "uri")
 
     def __init__(self, method: str, uri: str, lines: list[str], names: list[str], body: bytes) -> None:
-        super().__init__(lines, names, body)
+        Message.__init__(self, lines, names, body)  # super() costs twice as much
         self.method: Final = method
         self.uri = uri
         self._request_uri: Uri | None = None
@@ -280,9 +286,7 @@ class Request(Message):
 
     def set_uri(self, uri: str) -> None:
         """Send the request to another URI. Raises LocalProtocolError for blanks, CR, LF, NUL or an empty text."""
-        check_text(uri, "Request-URI")
-        if not uri or " " in uri or "\t" in uri:
-            raise LocalProtocolError(f"a Request-URI has no blanks and is not empty: {uri!r}")
+        _check_uri(uri)
         self.uri = uri
         self._request_uri = None
         self.lines[0] = f"{self.method} {uri} SIP/2.0"
@@ -294,19 +298,14 @@ class Request(Message):
         ``host``: numeric address without brackets. Raises MessageError (400) only where ``via`` would.
         """
         via = self.via
-        params = via.params
-        if via.host == host and "rport" not in params and "received" not in params:
+        if via.came_from(host):
             return
         if "via" not in self.names:
             return
-        params = dict(params)
-        if "rport" in params:
-            params["rport"] = str(port)
-        params["received"] = host
-        stamped = Via(via.transport, via.host, via.port, params, via.protocol)
         index = self.names.index("via")
         line = self.lines[index]
         colon = line.find(":")
+        stamped = via.stamped(host, port)
         text = f"{line[:colon]}: {stamped}"
         if "," in line:
             value = unfold(line[colon + 1 :])
@@ -323,8 +322,40 @@ class Request(Message):
         other._request_uri = self._request_uri
         return other
 
+    def forwarded(self, uri: str, fields: Sequence[tuple[str, str]], max_forwards: int) -> "Request":
+        """A copy for another Request-URI, with that Max-Forwards, and with ``fields`` in front of all others, Via among them.
+
+        The names of ``fields`` are well-known ones, spelled as printed. Raises LocalProtocolError, as ``insert`` does.
+        """
+        _check_uri(uri)
+        lines = [f"{self.method} {uri} SIP/2.0"]
+        names = [""]
+        for name, value in fields:
+            check_text(value, name)
+            lines.append(f"{name}: {value}")
+            names.append(SPELLINGS[name][0])
+        lines += self.lines[1:]
+        names += self.names[1:]
+        if "max-forwards" in names:
+            lines[names.index("max-forwards")] = f"Max-Forwards: {max_forwards}"
+        else:
+            lines.append(f"Max-Forwards: {max_forwards}")
+            names.append("max-forwards")
+        other = Request(self.method, uri, lines, names, self.body)
+        other._copy_core(self)
+        other.max_forwards = max_forwards
+        other._via = None
+        other._routes = None
+        return other
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.uri} {self.call_id}>"
+
+
+def _check_uri(uri: str) -> None:
+    check_text(uri, "Request-URI")
+    if not uri or " " in uri or "\t" in uri:
+        raise LocalProtocolError(f"a Request-URI has no blanks and is not empty: {uri!r}")
 
 
 @final
@@ -334,7 +365,7 @@ class Response(Message):
     __slots__ = ("reason", "status")
 
     def __init__(self, status: int, reason: str, lines: list[str], names: list[str], body: bytes) -> None:
-        super().__init__(lines, names, body)
+        Message.__init__(self, lines, names, body)  # super() costs twice as much
         self.status: Final = status
         self.reason: Final = reason
 

@@ -1,11 +1,12 @@
 """SIP and SIPS URIs: reading them, comparing them (RFC 3261 19.1), and keys for indexes."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final, final
 
 from ebr_core.message.errors import MessageError
-from ebr_core.message.grammar import parse_params, split_host_port, unescape
+from ebr_core.message.grammar import is_ip_address, parse_params, split_host_port, unescape
 
 __all__ = ["Uri", "parse_uri"]
 
@@ -27,7 +28,7 @@ class Uri:
     stand. ``host`` is in lower case, an IPv6 address without brackets. The keys of ``params`` are in lower case.
     """
 
-    __slots__ = ("_raw_user", "headers", "host", "params", "password", "port", "raw", "scheme", "user")
+    __slots__ = ("_numeric", "_raw_user", "headers", "host", "params", "password", "port", "raw", "scheme", "user")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Uri:
     ) -> None:
         self.raw: Final = raw
         self.scheme: Final = scheme
+        self._numeric: bool | None = None
         self._raw_user: Final = raw_user
         self.user: Final = None if raw_user is None else unescape(raw_user)
         self.password: Final = password
@@ -55,6 +57,14 @@ class Uri:
 
     def __repr__(self) -> str:
         return f"Uri({self.raw!r})"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether ``host`` is an IP address, as opposed to a name."""
+        numeric = self._numeric
+        if numeric is None:
+            numeric = self._numeric = is_ip_address(self.host)
+        return numeric
 
     @property
     def aor(self) -> str:
@@ -96,6 +106,10 @@ def parse_uri(text: str) -> Uri:
 
     Raises MessageError (400) for what is no URI, and for a sip or sips URI whose parts cannot be meant.
     """
+    return _remembered(text) if len(text) <= _SHORT else _parse_uri(text)
+
+
+def _parse_uri(text: str) -> Uri:
     scheme, colon, rest = text.partition(":")
     if scheme != "sip":
         scheme = scheme.lower()
@@ -129,6 +143,11 @@ def parse_uri(text: str) -> Uri:
         parse_params(param_text) if semicolon else None,
         headers,
     )
+
+
+# The messages of a call name the same few URIs again and again. Long ones are not kept: the memory has a bound.
+_SHORT: Final = 128
+_remembered: Final = lru_cache(maxsize=4096)(_parse_uri)
 
 
 def _normal(text: str) -> str:

@@ -84,6 +84,8 @@ class Branch(TransactionUser):
             if first:
                 self._send_cancel(transaction)
             return
+        if status == 100 and not first:
+            return  # only 101 to 199 set the timer anew
         config = self._env.config
         start = self._env.now
         if config.fr_inv_timeout is not None:
@@ -91,8 +93,6 @@ class Branch(TransactionUser):
         else:
             delay = config.timer_c
             if status == 100:
-                if not first:
-                    return  # only 101 to 199 reset Timer C
                 start = self.sent_at
         self._env.timers.cancel(self._timer)
         self._timer = self._env.timers.set(start + delay, TIMER_C, self)

@@ -11,7 +11,7 @@ from ebr_core.proxy.forward import forwarded
 from ebr_core.proxy.proxy import Proxy
 from ebr_core.proxy.target import Target
 from ebr_core.timers import Timer, TimerOwner
-from ebr_core.transaction import MAGIC_COOKIE, RESPONSE, ClientTransaction, ServerTransaction
+from ebr_core.transaction import MAGIC_COOKIE, ClientTransaction, ServerTransaction
 
 __all__ = [
     "ADDED",
@@ -102,7 +102,8 @@ class ResponseContext(TimerOwner):
     @property
     def ended(self) -> bool:
         """Whether the final response has gone upstream."""
-        return self.server.answered or self.server.user is None
+        server = self.server
+        return server.final_status != 0 or server.user is None
 
     @property
     def idle(self) -> bool:
@@ -141,11 +142,14 @@ class ResponseContext(TimerOwner):
             return REFUSED
         self._created += 1
         branch = self._send(target)
-        self.branches.append(branch)
         if known is not None and not known.final:
+            if branch.final:
+                return UNROUTABLE  # there is no way to where the device has moved: it rings on where it did
+            self.branches.append(branch)
             known.given_up = True
             known.cancel(COMPLETED_ELSEWHERE)
             return REPLACED
+        self.branches.append(branch)
         return UNROUTABLE if branch.final else ADDED
 
     def replace(self, targets: list[Target]) -> list[int]:
@@ -239,21 +243,19 @@ class ResponseContext(TimerOwner):
 
     # What the branches report.
 
-    def receive(self, branch: Branch, response: Response, result: int) -> bool:
-        """A response on a branch, and what its transaction said of it; True when it is the branch's first final one."""
+    def receive(self, branch: Branch, response: Response) -> None:
+        """A response that a branch's transaction has passed up."""
         status = response.status
-        if result != RESPONSE:
-            return False
         if status < 200:
             if not branch.final:
                 self._provisional(branch, response)
-            return False
+            return
         first = not branch.final
         if status < 300:
             branch.finish(status, response)
             branch.release()
             self._success(branch, response)
-            return first
+            return
         branch.release()
         if first:
             branch.finish(status, response)
@@ -261,7 +263,6 @@ class ResponseContext(TimerOwner):
                 if self._env.config.early_6xx:
                     self._send_best()
                 self._stop(COMPLETED_ELSEWHERE)
-        return first
 
     def lose(self, branch: Branch, transaction: ClientTransaction, status: int) -> None:
         """A branch's transaction has ended without an answer: 408 for a time-out, 503 for the transport (16.8, 16.9)."""
@@ -396,5 +397,7 @@ class ResponseContext(TimerOwner):
         self.end_wait()
         self._env.timers.cancel(self._held_timer)
         self._held_timer = None
-        if all(branch.transaction is None for branch in self.branches):
-            self.branches.clear()
+        for branch in self.branches:
+            if branch.transaction is not None:
+                return
+        self.branches.clear()

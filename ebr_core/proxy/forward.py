@@ -18,12 +18,9 @@ def forwarded(
 
     ``routes`` go in front of the Route values that the request still has. All else passes byte for byte.
     """
-    copy = request.copy()
-    copy.set_uri(uri)
-    copy.replace("max-forwards", str(max_forwards))
-    for value in reversed(routes):
-        copy.insert(1, "route", value)
-    for value in reversed(record_routes):
-        copy.insert(1, "record-route", value)
-    copy.insert(1, "via", via)
-    return copy
+    fields = [("Via", via)]
+    for value in record_routes:
+        fields.append(("Record-Route", value))
+    for value in routes:
+        fields.append(("Route", value))
+    return request.forwarded(uri, fields, max_forwards)

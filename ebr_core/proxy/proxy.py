@@ -23,13 +23,14 @@ OWN_DIALOG: Final = 2  # it named us with the token that we gave out for this Ca
 RouteState = int
 
 _TOKEN_PARAMETER: Final = "ebr"
+_OWN_PARAMETERS: Final = f";lr;{_TOKEN_PARAMETER}="
 
 
 @final
 class Proxy:
     """The forwarding of one engine. Response contexts, made by the script layer, lean on it."""
 
-    __slots__ = ("_key", "env", "transactions", "transport")
+    __slots__ = ("_keyed", "env", "transactions", "transport")
 
     def __init__(self, env: Environment, transport: Transport, transactions: Transactions) -> None:
         self.env: Final = env
@@ -37,28 +38,30 @@ class Proxy:
         self.transactions: Final = transactions
         secret = env.config.secret
         # Any secret's length will do, so it is hashed to the length of a key.
-        self._key: Final[bytes] = blake2b(env.random_bytes(32) if secret is None else secret, digest_size=32).digest()
+        key = blake2b(env.random_bytes(32) if secret is None else secret, digest_size=32).digest()
+        self._keyed: Final = blake2b(digest_size=9, key=key)
 
-    def _keyed(self, text: str, size: int) -> str:
-        digest = blake2b(text.encode("utf-8", "surrogateescape"), digest_size=size, key=self._key).digest()
-        return urlsafe_b64encode(digest).decode("ascii")
+    def _hash(self, text: str) -> str:
+        keyed = self._keyed.copy()
+        keyed.update(text.encode("utf-8", "surrogateescape"))
+        return urlsafe_b64encode(keyed.digest()).decode("ascii")
 
     def dialog_token(self, call_id: str) -> str:
         """What our Record-Route entry carries for this Call-ID: nobody else can make it, so a Route with it is no open relay."""
-        return self._keyed(call_id, 9)
+        return self._hash(call_id)
 
     def record_routes(self, call_id: str, incoming: Listener, outgoing: Listener) -> tuple[str, ...]:
         """Our Record-Route values, topmost first: one, or two when the request leaves by another listener (RFC 5658)."""
         token = self.dialog_token(call_id)
-        first = f"<sip:{self.transport.advertised(incoming)};lr;{_TOKEN_PARAMETER}={token}>"
+        first = f"<sip:{incoming.sent_by};lr;{_TOKEN_PARAMETER}={token}>"
         if incoming is outgoing:
             return (first,)
-        return (f"<sip:{self.transport.advertised(outgoing)};lr;{_TOKEN_PARAMETER}={token}>", first)
+        return (f"<sip:{outgoing.sent_by};lr;{_TOKEN_PARAMETER}={token}>", first)
 
     def take_own_routes(self, request: Request) -> RouteState:
         """Remove the Route values that name us (16.4), and undo a strict router's swap; say what they were."""
         state = NO_ROUTE
-        own = self._own_route(request.uri, request.call_id)
+        own = self._own_uri(request.uri) if _TOKEN_PARAMETER in request.uri else None
         if own is not None and "lr" in own.params:
             # A strict router put our Record-Route URI into the Request-URI; the real one is the last Route.
             routes = request.values("route")
@@ -69,26 +72,48 @@ class Proxy:
                     return NO_ROUTE  # nobody that we record-routed sends this
                 state = OWN_DIALOG if own.params.get(_TOKEN_PARAMETER) == self.dialog_token(request.call_id) else OWN_ROUTE
                 request.set_uri(real)
-                request.remove("route")
-                for index, value in enumerate(routes):
-                    request.insert(1 + index, "route", value)
-        while True:
-            top = request.header("route")
-            if top is None:
-                return state
-            try:
-                uri = parse_uri(parse_name_addr(request.values("route")[0]).uri)
-            except (MessageError, IndexError):
-                return state
-            if not self.transport.owns(uri):
-                return state
+                self._set_routes(request, routes)
+        while "route" in request.names:
+            line = request.lines[request.names.index("route")]
+            if not self._is_record_route(line, request.call_id):
+                return self._take_listed_routes(request, state)
             request.pop_value("route")
+            state = OWN_DIALOG
+        return state
+
+    def _take_listed_routes(self, request: Request, state: RouteState) -> RouteState:
+        # One look at all values: a stranger may send thousands in one line, and each taken by itself costs a look at the rest.
+        values = request.values("route")
+        own = 0
+        for value in values:
+            try:
+                uri = parse_uri(parse_name_addr(value).uri)
+            except MessageError:
+                break
+            if not self.transport.owns(uri):
+                break
+            own += 1
             if uri.params.get(_TOKEN_PARAMETER) == self.dialog_token(request.call_id):
                 state = OWN_DIALOG
             elif state == NO_ROUTE:
                 state = OWN_ROUTE
+        if own:
+            self._set_routes(request, values[own:])
+        return state
 
-    def _own_route(self, text: str, call_id: str) -> Uri | None:
+    def _set_routes(self, request: Request, routes: list[str]) -> None:
+        request.remove("route")
+        if routes:
+            request.insert(1, "route", ", ".join(routes))
+
+    def _is_record_route(self, line: str, call_id: str) -> bool:
+        # Nearly every Route that names us is our own text come back, alone in its line: that is seen without parsing it.
+        address, found, token = line.partition(_OWN_PARAMETERS)
+        if not found or address[:12] != "Route: <sip:" or not self.transport.gave_out(address[12:]):
+            return False
+        return token == f"{self.dialog_token(call_id)}>"
+
+    def _own_uri(self, text: str) -> Uri | None:
         if _TOKEN_PARAMETER + "=" not in text:
             return None
         try:
@@ -105,9 +130,10 @@ class Proxy:
         try:
             if target.path:
                 return parse_uri(parse_name_addr(target.path[0]).uri)
-            routes = request.values("route")
-            if routes:
-                return parse_uri(parse_name_addr(routes[0]).uri)
+            if "route" in request.names:
+                routes = request.values("route")
+                if routes:
+                    return parse_uri(parse_name_addr(routes[0]).uri)
             return parse_uri(target.received or target.uri)
         except MessageError:
             return None
@@ -129,14 +155,15 @@ class Proxy:
 
     def via(self, route: Route, branch: str) -> str:
         """Our Via value for a branch (16.6 step 8)."""
-        return f"SIP/2.0/UDP {self.transport.advertised(route.listener)};branch={branch}"
+        return f"SIP/2.0/UDP {route.listener.sent_by};branch={branch}"
 
     def forward_ack(self, ack: Request, incoming: Listener, local: Address | None) -> None:
         """Send an ACK for a 2xx on its way, without state (16.11). Only inside a dialog that we record-routed."""
         if self.take_own_routes(ack) != OWN_DIALOG:
             self.env.count("dropped.ack")
             return
-        hops = ack.max_forwards if ack.max_forwards >= 0 else self.env.config.max_forwards
+        # 16.6 step 3: one that has none gets the default.
+        hops = ack.max_forwards if ack.max_forwards >= 0 else self.env.config.max_forwards + 1
         target = Target(ack.uri)
         if hops < 1:
             self.env.count("dropped.ack")
@@ -145,6 +172,6 @@ class Proxy:
         if route is None:
             return
         # 16.11: the same branch for a retransmission, another for anything else; so it is a keyed hash of the received one.
-        branch = MAGIC_COOKIE + self._keyed(ack.via.branch + ack.via.sent_by + ack.from_tag + ack.call_id, 12)
+        branch = MAGIC_COOKIE + self._hash("\n".join((ack.via.branch, ack.via.sent_by, ack.from_tag, ack.call_id)))
         copy = forwarded(ack, uri=ack.uri, via=self.via(route, branch), max_forwards=hops - 1)
         route.send(self.env, copy.to_bytes())

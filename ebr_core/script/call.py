@@ -43,8 +43,9 @@ def target_of(contact: Contact) -> Target:
 class Call(Owner):
     """What ``request.new_transaction()`` gives, and what notification routes get.
 
-    Everything that it starts (subscriptions, waits, handlers) ends when its final response has gone upstream or the caller
-    has given up. On a call that has ended, ``relay``, ``inject_branch`` and the like do nothing and say so by their result; waits raise Cancelled.
+    Everything that it starts (subscriptions, waits, handlers) ends when its final response has gone upstream or the caller has
+    given up. On a call that has ended, ``relay``, ``inject_branch`` and the like do nothing and say so by their result; waits
+    raise Cancelled.
     """
 
     __slots__ = ("_context", "_message", "_route_state", "_runtime", "_server", "_trying")
@@ -157,14 +158,18 @@ class Call(Owner):
             self._context.serial.extend(groups.values())
             self._next_group()
             return len(chosen)
-        return sum(1 for target in chosen if self._context.add(target, replace=False) <= DUPLICATE)
+        taken = 0
+        for target in chosen:
+            if self._context.add(target, replace=False) <= DUPLICATE:
+                taken += 1
+        return taken
 
     def _targets(self, where: Where | Iterable[Where] | None, anywhere: bool) -> list[Target] | None:
         """None when one of them would make us an open relay."""
         if where is None:
             where = self._message.uri
             anywhere = anywhere or self._route_state == OWN_DIALOG
-        if self._route_state != OWN_DIALOG and not anywhere and self._message.header("route") is not None:
+        if self._route_state != OWN_DIALOG and not anywhere and "route" in self._message.names:
             return None  # a Route that is not ours would take it to a stranger
         if isinstance(where, str | Contact | Target):
             where = (where,)
@@ -192,10 +197,11 @@ class Call(Owner):
                 self._context.add(target, replace=False)
 
     def fork_to(self, aor: str, timeout: float) -> None:
-        """Ring every contact that an address of record has, and every one that registers in the next ``timeout`` seconds.
+        """Ring every contact that an address of record (or a URI) has, and every one that registers in ``timeout`` seconds.
 
         Look-up and subscription are one step, so no registration can fall between them (row W6).
         """
+        aor = self._runtime.read_aor(aor)  # events name it in this form only
         self.wait_for_new_branches(timeout=timeout)
         for name in ("E_UL_CONTACT_INSERT", "E_UL_CONTACT_UPDATE"):
             self.notify_on_event(name, {"aor": aor}, _inject, timeout=timeout)
@@ -270,6 +276,10 @@ class Call(Owner):
         Raises FilterError, and LocalProtocolError for an impossible timeout; Cancelled when the call has ended.
         """
         return self._runtime.notify_on_event(name, filter, route, timeout, self)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End what ``notify_on_event`` gave, before its time; one that has ended is a no-op."""
+        self._runtime.unsubscribe(subscription)
 
     def wait_for_event(self, name: str, filter: EventFilter = None, timeout: float | None = None) -> Awaitable[Event | None]:
         """Await one match; None when ``timeout`` seconds have passed. Subscribed from now on, not from the ``await`` on."""

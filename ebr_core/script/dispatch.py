@@ -66,7 +66,7 @@ class Dispatcher:
         if request.max_forwards == 0 and not (request.method == "OPTIONS" and self._is_us(request)):
             server.answer(request, 483)  # 16.3 step 3
             return
-        required = request.values("proxy-require")
+        required = request.values("proxy-require") if "proxy-require" in request.names else []
         if required:
             server.answer(request, 420, headers=[("Unsupported", ", ".join(required))])  # 16.3 step 5
             return
@@ -93,7 +93,7 @@ class Dispatcher:
         call = None
         if request.method == "INVITE":
             call = Call(self._runtime, server, request, listener, local, route_state)
-        view = ServerRequest(self._runtime, server, request, source, listener, local, route_state)
+        view = ServerRequest(self._runtime, server, request, source, listener, local, route_state, call)
         self._runtime.scheduler.start(handler, (view,), call, server, request)
 
     def _in_dialog(

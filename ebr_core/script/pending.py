@@ -58,7 +58,7 @@ class Pending(TimerOwner):
         if not self.done:
             yield self
         if self.too_long:
-            raise TimeoutError("a wait took longer than max_suspension")
+            raise TimeoutError("the handler was suspended for longer than max_suspension")
         if self.error is not None:
             raise JobFailed(self.error[0], self.error[1])
         return self.result

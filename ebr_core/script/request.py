@@ -24,7 +24,7 @@ class ServerRequest:
     ``message`` is the request itself, ``source`` the address it came from.
     """
 
-    __slots__ = ("_incoming", "_local", "_route_state", "_runtime", "_server", "message", "source")
+    __slots__ = ("_call", "_incoming", "_local", "_route_state", "_runtime", "_server", "message", "source")
 
     def __init__(
         self,
@@ -35,7 +35,9 @@ class ServerRequest:
         incoming: Listener,
         local: Address | None,
         route_state: int,
+        call: Call | None = None,
     ) -> None:
+        self._call: Call | None = call
         self._runtime: Final = runtime
         self._server: Final = server
         self._incoming: Final = incoming
@@ -109,7 +111,8 @@ class ServerRequest:
 
     def lookup(self, aor: str | None = None) -> list[Contact]:
         """The contacts of the request's address of record, or of another one, best first (``lookup``)."""
-        return self._runtime.lookup(self.aor if aor is None else aor)
+        # Its own is no text to be read: a user part such as "sip%3Abob" would be taken for a URI, and be somebody else's.
+        return self._runtime.location.lookup(self.aor) if aor is None else self._runtime.lookup(aor)
 
     # Answering.
 
@@ -146,31 +149,30 @@ class ServerRequest:
 
     def reply(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = (), body: bytes = b"") -> bool:
         """Answer the request. False when it was answered before; LocalProtocolError for an impossible status or header."""
-        user = self._server.user
-        if isinstance(user, Call):
-            return user.reply(status, reason, headers, body)
+        if self._call is not None:
+            return self._call.reply(status, reason, headers, body)
         if not 100 <= status <= 699:
             raise LocalProtocolError(f"a response has a status from 100 to 699, not {status}")
         return self._server.answer(self.message, status, reason, headers, body)
 
     def relay(self, targets: Where | Iterable[Where] | None = None, *, serial: bool = False, anywhere: bool = False) -> int:
         """Send it on: see ``Call.relay``."""
-        return self._call().relay(targets, serial=serial, anywhere=anywhere)
+        return self._own_call().relay(targets, serial=serial, anywhere=anywhere)
 
     def new_transaction(self) -> Call:
         """The call of this request (``t_newtran``); an INVITE is answered 100 at once."""
-        call = self._call()
+        call = self._own_call()
         call.trying()
         return call
 
-    def _call(self) -> Call:
-        user = self._server.user
-        if isinstance(user, Call):
-            return user
-        if self._server.answered:
-            raise LocalProtocolError(f"the {self.message.method} was answered before")
-        call = Call(self._runtime, self._server, self.message, self._incoming, self._local, self._route_state)
-        self._runtime.scheduler.adopt(call, self._server)
+    def _own_call(self) -> Call:
+        call = self._call
+        if call is None:
+            if self._server.answered:
+                raise LocalProtocolError(f"the {self.message.method} was answered before; go on with script.run() and the like")
+            call = Call(self._runtime, self._server, self.message, self._incoming, self._local, self._route_state)
+            self._call = call
+            self._runtime.scheduler.adopt(call, self._server)
         return call
 
     # Events and jobs, owned by the request's transaction.
@@ -185,16 +187,16 @@ class ServerRequest:
         self, name: str, filter: EventFilter, route: Callable[..., object], timeout: float | None = None
     ) -> Subscription:
         """See ``Call.notify_on_event``."""
-        return self._call().notify_on_event(name, filter, route, timeout)
+        return self._own_call().notify_on_event(name, filter, route, timeout)
 
     def wait_for_event(self, name: str, filter: EventFilter = None, timeout: float | None = None) -> Awaitable[Event | None]:
         """See ``Call.wait_for_event``."""
-        return self._call().wait_for_event(name, filter, timeout)
+        return self._own_call().wait_for_event(name, filter, timeout)
 
     def run(self, function: Callable[..., object], *args: object) -> Awaitable[Any]:
         """See ``Call.run``."""
-        return self._call().run(function, *args)
+        return self._own_call().run(function, *args)
 
     def start(self, function: Callable[..., object], *args: object) -> None:
         """See ``Call.start``."""
-        self._call().start(function, *args)
+        self._own_call().start(function, *args)

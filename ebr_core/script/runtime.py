@@ -29,7 +29,7 @@ from ebr_core.script.owner import Owner
 from ebr_core.script.pending import EVENT, JOB, SLEEP, TIME_UP, TOO_LONG, Pending
 from ebr_core.script.receivers import EventRoute, HostListener, NotificationRoute
 from ebr_core.script.scheduler import Scheduler
-from ebr_core.script.task import Task, Work
+from ebr_core.script.task import MAX_THROWS, Task, Work
 from ebr_core.usrloc import Change, Contact, Location, describe
 
 __all__ = ["Runtime", "running"]
@@ -210,7 +210,14 @@ class Runtime:
     def _begin(self, kind: int, call: Owner | None) -> Pending:
         task = self.scheduler.task
         if (task is not None and task.cancelled) or (call is not None and call.ended):
-            raise Cancelled
+            if task is None or task.throws < MAX_THROWS:
+                if task is not None:
+                    task.throws += 1
+                raise Cancelled
+            # A handler that catches it in a loop would hang the engine in this very step; so let it suspend, to be closed.
+            pending = Pending(kind, None)
+            pending.abandoned = True
+            return pending
         pending = Pending(kind, call)
         if call is not None:
             call.owned[pending] = None
@@ -222,6 +229,8 @@ class Runtime:
         if not callable(function):
             raise LocalProtocolError(f"run() takes a function and its arguments, not {function!r}; do not call it yourself")
         pending = self._begin(JOB, call)
+        if pending.abandoned:
+            return pending
         self._job += 2
         pending.job = self._job
         pending.detached = detached
@@ -240,6 +249,7 @@ class Runtime:
         if pending.detached and finished.error is not None:
             self.env.count("jobs.failed")
             self.env.log(WARNING, "job-failed", f"a started job failed: {finished.error[0]}: {finished.error[1]}")
+        self._resume_generation(pending, 0)
         self._done(pending)
 
     def sleep(self, seconds: float) -> Pending:
@@ -247,6 +257,8 @@ class Runtime:
         if not seconds >= 0:
             raise LocalProtocolError(f"sleep() takes seconds, not {seconds!r}")
         pending = self._begin(SLEEP, None)
+        if pending.abandoned:
+            return pending
         pending.timer = self.env.after(seconds, TIME_UP, pending)
         return pending
 
@@ -255,6 +267,8 @@ class Runtime:
     def wait_for_event(self, name: str, filter: EventFilter, timeout: float | None, call: Owner | None) -> Pending:
         """One match, or None when the time is up; subscribed from now on, not from the ``await`` on."""
         pending = self._begin(EVENT, call)
+        if pending.abandoned:
+            return pending
         try:
             pending.subscription = self.subscriptions.add(name, filter, once=True, receiver=pending)
             if timeout is not None:
@@ -294,6 +308,14 @@ class Runtime:
             self.scheduler.touch(receiver.call)
         elif isinstance(receiver, HostListener):
             self.env.outbox.append(SubscriptionEnded(subscription.id, EXPIRED))
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """A script wants no more of these events."""
+        receiver = subscription.receiver
+        self.subscriptions.end(subscription, CANCELLED)
+        if isinstance(receiver, NotificationRoute) and isinstance(receiver.call, Owner):
+            receiver.call.owned.pop(subscription, None)
+            self.scheduler.touch(receiver.call)
 
     def end_owned(self, subscription: Subscription) -> None:
         """Its transaction has come to an end."""
@@ -375,12 +397,16 @@ class Runtime:
 
     def lookup(self, aor: str) -> list[Contact]:
         """The contacts of an address of record, given as ``user@domain`` or as a URI."""
-        if ":" in aor.partition("@")[0] or aor.startswith("<"):
-            try:
-                aor = self.aor_of(parse_uri(parse_name_addr(aor).uri))
-            except MessageError:
-                return []
-        return self.location.lookup(aor)
+        return self.location.lookup(self.read_aor(aor))
+
+    def read_aor(self, text: str) -> str:
+        """``user@domain`` as it is, a URI's address of record; "", which nobody has, for what is neither."""
+        if ":" not in text.partition("@")[0] and not text.startswith("<"):
+            return text
+        try:
+            return self.aor_of(parse_uri(parse_name_addr(text).uri))
+        except MessageError:
+            return ""
 
     def aor_of(self, uri: Uri) -> str:
         """The address of record that a URI names."""

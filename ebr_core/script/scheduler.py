@@ -10,7 +10,7 @@ from ebr_core.errors import Cancelled
 from ebr_core.message import Request
 from ebr_core.script.owner import Owner
 from ebr_core.script.pending import TOO_LONG, Pending
-from ebr_core.script.task import MAX_THROWS, Task, Work, frames_of, suspended_line
+from ebr_core.script.task import MAX_THROWS, Task, Work, frames_of, suspended_line, text_of
 from ebr_core.transaction import ServerTransaction
 
 __all__ = ["Scheduler"]
@@ -78,7 +78,7 @@ class Scheduler:
         message: Request | None = None,
     ) -> Task:
         """A handler that is not in the queue yet."""
-        task = Task(function, args, call, generation, server, message)
+        task = Task(function, args, call, generation, self._env.now, server, message)
         self._tasks[task] = None
         if call is not None:
             call.owned[task] = None
@@ -114,7 +114,7 @@ class Scheduler:
             self._env.log(DEBUG, "handler-cancelled", f"{task.name} ended with its transaction")
             finished = True
         except Exception as error:
-            self._failed(task, type(error).__name__, str(error), frames_of(error))
+            self._failed(task, type(error).__name__, text_of(error), frames_of(error))
             finished = True
         finally:
             self.task = None
@@ -159,9 +159,18 @@ class Scheduler:
                 continue
             yielded.task = task
             task.waiting = yielded
-            if yielded.timer is None and task.call is not None:
-                yielded.timer = self._env.after(self._env.config.max_suspension, TOO_LONG, yielded)
+            if task.call is not None:
+                self._limit(yielded, task.began)
             return False
+
+    def _limit(self, pending: Pending, began: float) -> None:
+        """Somebody waits for the answer to this handler's request: all its waits together have Config.max_suspension."""
+        env = self._env
+        limit = max(began + env.config.max_suspension, env.now)
+        own = pending.timer
+        if own is None or own.when > limit:
+            env.timers.cancel(own)
+            pending.timer = env.timers.set(limit, TOO_LONG, pending)
 
     def _close(self, task: Task, coroutine: Coroutine[Any, Any, Any], text: str) -> None:
         frames = suspended_line(coroutine)

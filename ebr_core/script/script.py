@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, final
 
-from ebr_core.actions import DEBUG, ERROR, INFO, WARNING, Event, EventFilter, EventValue
+from ebr_core.actions import DEBUG, ERROR, INFO, WARNING, Event, EventFilter, EventValue, Logged
 from ebr_core.errors import LocalProtocolError
 from ebr_core.events import Subscription
+from ebr_core.message import is_token
 from ebr_core.script.runtime import running
 from ebr_core.usrloc import Contact
 
@@ -22,19 +23,19 @@ class Log:
 
     def debug(self, text: str, **fields: object) -> None:
         """A line for whoever looks for a fault."""
-        running().env.log(DEBUG, "script", text, **fields)
+        _say(DEBUG, text, fields)
 
     def info(self, text: str, **fields: object) -> None:
         """A line for the operator."""
-        running().env.log(INFO, "script", text, **fields)
+        _say(INFO, text, fields)
 
     def warning(self, text: str, **fields: object) -> None:
         """Something that should not be, and was dealt with."""
-        running().env.log(WARNING, "script", text, **fields)
+        _say(WARNING, text, fields)
 
     def error(self, text: str, **fields: object) -> None:
         """Something that went wrong."""
-        running().env.log(ERROR, "script", text, **fields)
+        _say(ERROR, text, fields)
 
 
 @final
@@ -66,6 +67,8 @@ class Script:
 
         def register(handler: Handler) -> Handler:
             for method in methods or ("*",):
+                if not is_token(method):
+                    raise LocalProtocolError(f"{method!r} is not a method")
                 if method.upper() == "ACK":
                     raise LocalProtocolError("an ACK never starts a handler; take its INVITE")
                 if method in table:
@@ -91,8 +94,8 @@ class Script:
 
     def timer(self, seconds: float) -> Callable[[Handler], Handler]:
         """``handler()`` every so many seconds (``timer_route``). Raises LocalProtocolError unless ``seconds`` > 0."""
-        if not seconds > 0:
-            raise LocalProtocolError(f"a timer route needs a period above 0 seconds, not {seconds!r}")
+        if not 0 < seconds <= 1e10:
+            raise LocalProtocolError(f"a timer route needs a period above 0 seconds (and below 300 years), not {seconds!r}")
 
         def register(handler: Handler) -> Handler:
             self.timers.append((seconds, handler))
@@ -131,6 +134,10 @@ class Script:
         """
         return running().notify_on_event(name, filter, route, timeout, None)
 
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End what ``notify_on_event`` gave, before its time; one that has ended is a no-op."""
+        running().unsubscribe(subscription)
+
     def wait_for_event(self, name: str, filter: EventFilter = None, timeout: float | None = None) -> Awaitable[Event | None]:
         """Await the next match; None when ``timeout`` seconds have passed. It belongs to no call."""
         return running().wait_for_event(name, filter, timeout, None)
@@ -146,6 +153,11 @@ def sleep(seconds: float) -> Awaitable[None]:
     Raises LocalProtocolError outside a handler, or for a negative number.
     """
     return running().sleep(seconds)
+
+
+def _say(level: int, text: str, fields: dict[str, object]) -> None:
+    # Not by Environment.log: a script's fields may well be called "code" or "level".
+    running().env.outbox.append(Logged(level, "script", text, fields))
 
 
 def _name(handler: Callable[..., object]) -> str:

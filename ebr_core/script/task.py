@@ -7,7 +7,7 @@ from ebr_core.message import Request
 from ebr_core.script.pending import Pending
 from ebr_core.transaction import ServerTransaction
 
-__all__ = ["MAX_THROWS", "Task", "Work", "frames_of", "suspended_line"]
+__all__ = ["MAX_THROWS", "Task", "Work", "frames_of", "suspended_line", "text_of"]
 
 MAX_THROWS: Final = 100
 """A cancelled handler that goes on waiting gets Cancelled again; after so many it is closed."""
@@ -25,6 +25,7 @@ class Task(Work):
 
     __slots__ = (
         "args",
+        "began",
         "call",
         "cancelled",
         "coroutine",
@@ -44,6 +45,7 @@ class Task(Work):
         args: tuple[object, ...],
         call: object,
         generation: int,
+        began: float,
         server: ServerTransaction | None = None,
         message: Request | None = None,
     ) -> None:
@@ -51,6 +53,7 @@ class Task(Work):
         self.args: tuple[object, ...] = args
         self.call: object = call
         self.generation = generation
+        self.began: Final = began
         self.server: ServerTransaction | None = server
         self.message: Request | None = message
         self.name: Final = str(getattr(function, "__qualname__", function))
@@ -69,6 +72,14 @@ class Task(Work):
         self.server = None
         self.message = None
         self.call = None
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says; its class is the script's, and so is the method that is asked."""
+    try:
+        return str(error)
+    except Exception:
+        return "(its text could not be had: __str__ raised)"
 
 
 def frames_of(error: BaseException) -> list[tuple[str, int, str]]:

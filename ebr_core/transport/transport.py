@@ -4,7 +4,7 @@ from typing import Final, final
 
 from ebr_core.errors import LocalProtocolError
 from ebr_core.inputs import Address, Listener
-from ebr_core.message import Uri, Via, is_ip_address
+from ebr_core.message import MessageError, Uri, Via, parse_uri
 from ebr_core.transport.route import Route
 
 __all__ = ["DEFAULT_PORT", "Transport"]
@@ -16,25 +16,32 @@ DEFAULT_PORT: Final = 5060
 class Transport:
     """Knows the sockets of ``Started``; sends nothing itself."""
 
-    __slots__ = ("_addresses", "_domains", "_hosts", "_listeners")
+    __slots__ = ("_addresses", "_domains", "_hosts", "_listeners", "_sent_by")
 
     def __init__(self, domains: tuple[str, ...]) -> None:
         self._listeners: Final[dict[int, Listener]] = {}
         self._domains: Final[dict[str, None]] = dict.fromkeys(domain.lower() for domain in domains)
         self._addresses: Final[dict[Address, None]] = {}
         self._hosts: Final[dict[str, None]] = {}
+        self._sent_by: Final[dict[str, None]] = {}
 
     def start(self, listeners: tuple[Listener, ...]) -> None:
-        """Take the sockets, all or none; LocalProtocolError when two share an id or a transport is not known."""
+        """Take the sockets, all or none. LocalProtocolError when two share an id, a transport is not known, or an advertised
+        address could not be read by anybody."""
         ids: dict[int, None] = {}
         for listener in listeners:
             if listener.id in ids or listener.id in self._listeners:
                 raise LocalProtocolError(f"two listeners with the id {listener.id}")
             if listener.transport != "udp":
                 raise LocalProtocolError(f"listener {listener.id}: no transport {listener.transport!r}; there is: udp")
+            try:
+                parse_uri(f"sip:{self.advertised(listener)}")
+            except MessageError:
+                raise LocalProtocolError(f"listener {listener.id}: nobody can reach {listener.advertised}") from None
             ids[listener.id] = None
         for listener in listeners:
             self._listeners[listener.id] = listener
+            self._sent_by[listener.sent_by] = None
             for host, port in (listener.bound, listener.advertised):
                 self._addresses[host.lower(), port] = None
                 self._hosts[host.lower()] = None
@@ -49,6 +56,10 @@ class Transport:
     def owns_domain(self, host: str) -> bool:
         """Whether ``host`` (lower-case) is one of our own domains or addresses, whatever the port."""
         return host in self._domains or host in self._hosts
+
+    def gave_out(self, sent_by: str) -> bool:
+        """Whether that text is what a listener of ours writes into Via and Record-Route."""
+        return sent_by in self._sent_by
 
     def owns(self, uri: Uri) -> bool:
         """Whether a request for this URI is for us: an own domain, or an own address with its port.
@@ -77,19 +88,22 @@ class Transport:
         """The route to a next hop: from the ``preferred`` listener (through which a contact registered), else the one on which
         the request came in, else any of the address family. None when the host is no IP address, the transport is not ours,
         or no listener fits."""
-        if next_hop.scheme != "sip" or not is_ip_address(next_hop.host):
+        if next_hop.scheme != "sip" or not next_hop.numeric:
             return None
-        if (next_hop.params.get("transport") or "udp").lower() != "udp":
+        if next_hop.params and (next_hop.params.get("transport") or "udp").lower() != "udp":
             return None
         destination = (next_hop.host, DEFAULT_PORT if next_hop.port is None else next_hop.port)
         six = ":" in next_hop.host
         chosen = self._listeners.get(preferred) if preferred is not None else None
-        for listener in (chosen, incoming, *self._listeners.values()):
-            if listener is not None and (":" in listener.bound[0]) == six:
-                return Route(destination, listener, local if listener is incoming else None)
+        if chosen is None or (":" in chosen.bound[0]) != six:
+            chosen = incoming
+        if (":" in chosen.bound[0]) == six:
+            return Route(destination, chosen, local if chosen is incoming else None)
+        for listener in self._listeners.values():
+            if (":" in listener.bound[0]) == six:
+                return Route(destination, listener)
         return None
 
     def advertised(self, listener: Listener) -> str:
         """The listener's sent-by text for Via and Record-Route: ``host:port``, IPv6 in brackets."""
-        host, port = listener.advertised
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return listener.sent_by

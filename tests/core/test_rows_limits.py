@@ -191,6 +191,48 @@ def _busy(event: Event, call: Call) -> None:
     call.reply(486)
 
 
+def test_L2_a_route_ends_its_own_subscription(simulate: Simulate) -> None:
+    """L2: after its first event it hears no more, the other route of the call does; with the last one gone the wait is over."""
+    script = registrar_script()
+
+    @script.request("INVITE")
+    def wait(request: ServerRequest) -> None:
+        call = request.new_transaction()
+        call.wait_for_new_branches(timeout=20.0)
+        subscriptions = {}
+
+        def once(event: Event, call: Call) -> None:
+            note("once", event[0])
+            call.unsubscribe(subscriptions["once"])
+            call.unsubscribe(subscriptions["once"])
+
+        def twice(event: Event, call: Call) -> None:
+            note("twice", event[0])
+            if event[0] == 2:
+                verbs.unsubscribe(subscriptions["twice"])
+
+        subscriptions["once"] = call.notify_on_event("E_DOOR", None, once)
+        subscriptions["twice"] = call.notify_on_event("E_DOOR", None, twice)
+
+    sim = simulate(script)
+    alice = sim.phone("alice")
+    sim.at(1.0, alice.invite, "bob")
+    for number in (1, 2, 3):
+        sim.at(1.0 + number, sim.raise_event, "E_DOOR", [number])
+    noted(sim, 10.0)
+    sim.expect(
+        """
+        1.000  alice -> ebr  INVITE sip:bob@example.org
+        1.000  ebr -> alice  100 Trying (INVITE)
+        2.000  * E_NOTE once 1
+        2.000  * E_NOTE twice 1
+        3.000  ebr -> alice  408 Request Timeout (INVITE)
+        3.000  * E_NOTE twice 2
+        3.000  alice -> ebr  ACK sip:bob@example.org
+        """
+    )
+
+
 def test_L2_who_unsubscribes_between_two_steps_of_a_delivery_is_skipped() -> None:
     """L2: of three listeners the second ends after the first was told; the third is told, the second is not."""
     bare = Bare(plain.script, budget=1)
@@ -342,6 +384,22 @@ def test_L3_an_hour_at_once_sends_no_burst() -> None:
     bare.run(until=3700.0)
     assert len(sent) < 20
     assert sent[0] == (3600.0, b"INVITE sip:")
+
+
+def test_L3_a_timer_route_keeps_its_rhythm_when_ticks_are_late() -> None:
+    """L3: an adapter's delay does not add up."""
+    script = Script()
+
+    @script.timer(10.0)
+    def again() -> None:
+        verbs.raise_event("E_NOTE", ["again"])
+
+    bare = Bare(script)
+    bare.feed(SubscriptionRequested(1, "E_NOTE"))
+    for late in (10.25, 20.5):
+        bare.now = late
+        bare.feed(TimerTick())
+    assert bare.engine.deadline == 30.0
 
 
 def test_L3_a_timer_route_that_was_late_runs_once_and_then_in_its_period() -> None:
