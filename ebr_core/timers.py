@@ -51,13 +51,14 @@ class Timers:
     def set(self, when: float, kind: int, owner: TimerOwner) -> Timer:
         """A timer for the first whole millisecond that is not before ``when`` (absolute seconds)."""
         # A sum such as 0.1 + 0.2 may lie a hair above its millisecond; that hair is no reason to be a millisecond late.
-        timer = Timer(ceil(when * 1000 - 1e-5), kind, owner)
-        bucket = self._buckets.get(timer.tick)
+        tick = ceil(when * 1000 - 1e-5)
+        timer = Timer(tick, kind, owner)
+        bucket = self._buckets.get(tick)
         if bucket is None:
-            self._buckets[timer.tick] = timer
-            heappush(self._ticks, timer.tick)
+            self._buckets[tick] = timer
+            heappush(self._ticks, tick)
         elif isinstance(bucket, Timer):
-            self._buckets[timer.tick] = {bucket: None, timer: None}
+            self._buckets[tick] = {bucket: None, timer: None}
         else:
             bucket[timer] = None
         self._count += 1

@@ -87,6 +87,7 @@ _REASONS: Final = {
     608: "Rejected",
 }
 _BLANKS: Final = " \t\r\n"
+_COPIED: Final = frozenset(("via", "from", "call-id", "cseq"))
 _CLASSES: Final = ("Trying", "OK", "Multiple Choices", "Bad Request", "Server Internal Error", "Busy Everywhere")
 
 
@@ -124,7 +125,7 @@ def build_response(
     names = [""]
     tag = request.to_tag
     for index, name in enumerate(request.names):
-        if name in ("via", "from", "call-id", "cseq"):
+        if name in _COPIED:
             lines.append(request.lines[index])
         elif name == "to":
             if to_tag and not tag:

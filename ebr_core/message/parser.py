@@ -92,13 +92,13 @@ def _parse_lines(lines: list[str], body: bytes, folded: bool) -> Request | Respo
     length = -1
     for line in lines[1:]:
         spelling, colon, value = line.partition(":")
-        entry = SPELLINGS.get(spelling)
-        if entry is None or not colon:
+        if spelling in SPELLINGS and colon:
+            name, kind = SPELLINGS[spelling]
+        else:
             name = canonical_name(spelling) if colon else ""
             if not name:
                 raise MessageError("Malformed header field")
-            entry = SPELLINGS.get(name, (name, OTHER))
-        name, kind = entry
+            name, kind = SPELLINGS.get(name, (name, OTHER))
         names.append(name)
         if not kind:  # OTHER: by far the most
             continue

@@ -21,7 +21,7 @@ class Transport:
     def __init__(self, domains: tuple[str, ...]) -> None:
         self._listeners: Final[dict[int, Listener]] = {}
         self._domains: Final[dict[str, None]] = dict.fromkeys(domain.lower() for domain in domains)
-        self._addresses: Final[dict[Address, None]] = {}
+        self._addresses: Final[dict[Address, Listener]] = {}
         self._hosts: Final[dict[str, None]] = {}
         self._sent_by: Final[dict[str, None]] = {}
 
@@ -43,7 +43,7 @@ class Transport:
             self._listeners[listener.id] = listener
             self._sent_by[listener.sent_by] = None
             for host, port in (listener.bound, listener.advertised):
-                self._addresses[host.lower(), port] = None
+                self._addresses.setdefault((host.lower(), port), listener)
                 self._hosts[host.lower()] = None
 
     def listener(self, id: int) -> Listener:
@@ -52,6 +52,15 @@ class Transport:
         if found is None:
             raise LocalProtocolError(f"no listener has the id {id}; Started named {list(self._listeners)}")
         return found
+
+    @property
+    def several(self) -> bool:
+        """Whether there is a choice of listeners at all."""
+        return len(self._listeners) > 1
+
+    def listener_at(self, uri: Uri) -> Listener | None:
+        """The listener whose bound or advertised address this URI names."""
+        return self._addresses.get((uri.host, DEFAULT_PORT if uri.port is None else uri.port))
 
     def owns_domain(self, host: str) -> bool:
         """Whether ``host`` (lower-case) is one of our own domains or addresses, whatever the port."""

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from messages import in_dialog, invite, lines_with, registration, response
+from benchmarks.messages import in_dialog, invite, lines_with, registration, response
 
 WARM_UP = 0.5  # seconds
 SILENCE = 1.0  # seconds without a packet, after which what is in flight counts as lost

@@ -4,8 +4,7 @@ import gc
 import time
 from collections.abc import Callable
 
-from messages import INVITE, OK, REGISTER, calls, engine
-
+from benchmarks.messages import INVITE, OK, REGISTER, calls, engine
 from ebr_core import EventRaised, SubscriptionRequested, tune_gc
 from ebr_core.actions import EventNotified
 from ebr_core.message import parse_message

@@ -99,9 +99,7 @@ def in_dialog(method: str, answer: bytes, uri: str, via: str, cseq: int) -> byte
     """A request of the caller inside the dialog that a 200 has made."""
     routes = [line.removeprefix("Record-") for line in lines_with(answer, "Record-Route")]
     ids = lines_with(answer, "From", "To", "Call-ID")
-    return _message(
-        f"{method} {uri} SIP/2.0", f"Via: {via}", "Max-Forwards: 70", *routes, *ids, f"CSeq: {cseq} {method}"
-    )
+    return _message(f"{method} {uri} SIP/2.0", f"Via: {via}", "Max-Forwards: 70", *routes, *ids, f"CSeq: {cseq} {method}")
 
 
 def _tokens() -> Callable[[int], bytes]:

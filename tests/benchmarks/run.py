@@ -14,7 +14,9 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import wire
+sys.path.append(str(Path(__file__).parent.parent))  # the benchmarks are in no package
+
+from benchmarks import wire
 
 ROOT = Path(__file__).parents[2]
 IDLE = 0.72  # µs for the calibration on the machine that the marks are for, idle, Debian's Python 3.11.2
@@ -37,7 +39,7 @@ def _interpreters(compiled: Path) -> dict[str, list[str]]:
 
 
 def _environment(build: str) -> dict[str, str]:
-    paths = [str(Path(__file__).parent)]
+    paths = [str(ROOT / "tests")]
     if build == "pure":
         paths += [str(ROOT), str(ROOT / "adapters"), str(ROOT / "conformance")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "EBR_BUILD": build}
@@ -54,8 +56,8 @@ def _round(interpreter: list[str], build: str, scale: float) -> dict[str, float 
 
 
 def _worker(scale: float) -> None:
-    import ebr_core.engine
-    from memory import measure
+    import ebr_core.engine  # not in the process that only starts the others
+    from benchmarks.memory import measure
 
     suffix = Path(str(ebr_core.engine.__file__)).suffix
     build = "compiled" if suffix in (".so", ".pyd") else "pure"
@@ -78,46 +80,41 @@ def _print(title: str, builds: list[str], rows: list[list[str]]) -> None:
 
 
 def _in_memory(interpreters: dict[str, list[str]], rounds: int, scale: float) -> None:
-    table: Table = {}
+    builds = list(interpreters)
+    heads = dict.fromkeys(builds, "")
+    figures: Table = {}
+    multiples: Table = {}
     for _ in range(rounds):
         for build, interpreter in interpreters.items():
             found = _round(interpreter, build, scale)
             if found.pop("build") != build:
                 raise SystemExit(f"bench: {interpreter[0]} does not run the {build} build")
-            table.setdefault("python", {})[build] = []
-            python = str(found.pop("python"))
-            if not table.get(f"!{build}"):
-                table[f"!{build}"] = {python: []}
-            calibration = float(found["calibration"])
+            heads[build] = f"{build}, {found.pop('python')}"
             for name, value in found.items():
-                table.setdefault(name, {}).setdefault(build, []).append(float(value))
-                times = float(value) / calibration
-                table.setdefault(f"*{name}", {}).setdefault(build, []).append(times)
-    builds = list(interpreters)
-    heads = [f"{build}, {next(iter(table[f'!{build}']))}" for build in builds]
+                figures.setdefault(name, {}).setdefault(build, []).append(float(value))
+                multiples.setdefault(name, {}).setdefault(build, []).append(float(value) / float(found["calibration"]))
     rows = []
-    for name in [name for name in table if name[0] not in "!*" and name != "python"]:
-        cells = []
-        for build in builds:
-            values, times = table[name][build], statistics.median(table[f"*{name}"][build])
-            plain = name == "calibration" or name.startswith("ratio")
-            cells.append(_spread(values) + ("" if plain else f" = {times:.1f} x"))
-        rows.append([name, *cells])
+    for name, each in figures.items():
+        plain = name == "calibration" or name.startswith("ratio")
+        times = {build: statistics.median(multiples[name][build]) for build in builds}
+        rows.append([name, *(_spread(each[build]) + ("" if plain else f" = {times[build]:.1f} x") for build in builds)])
         if name in MARKS:
             cells = []
             for build in builds:
-                mark, value = MARKS[name][build], statistics.median(table[name][build])
-                scaled = value if name.startswith("ratio") else IDLE * statistics.median(table[f"*{name}"][build])
+                mark, value = MARKS[name][build], statistics.median(each[build])
+                scaled = value if plain else IDLE * times[build]
                 said = "met" if value <= mark else "not met" if scaled > mark else "met at the idle machine's calibration"
-                cells.append(f"mark {mark:g}: {said}" + (f" ({scaled:.0f} at {IDLE})" if scaled != value else ""))
+                cells.append(f"mark {mark:g}: {said}" + ("" if plain else f" ({scaled:.0f} at {IDLE})"))
             rows.append(["", *cells])
-    _print(f"In memory, CPU µs; multiples of the calibration (median of {rounds} rounds, least to greatest)", heads, rows)
+    title = f"In memory, CPU µs; multiples of the calibration (median of {rounds} rounds, least to greatest)"
+    _print(title, list(heads.values()), rows)
 
 
 def _through_sockets(interpreters: dict[str, list[str]], rounds: int, seconds: float) -> None:
     if not Path("/proc/self/stat").exists():
         print("\nThrough sockets: not measured, there is no /proc to read a server's CPU time from")
         return
+    os.environ["PYTHONPATH"] = _environment("pure")["PYTHONPATH"]  # for the load, which is always this interpreter's
     servers = {f"ebr {build}": ([*each], "server_ebr.py", build) for build, each in interpreters.items()}
     if find_spec("sippy") is None:
         print("\nsippy is not installed, so there is no comparison: pip install 'ebr[bench]'")
@@ -126,9 +123,8 @@ def _through_sockets(interpreters: dict[str, list[str]], rounds: int, seconds: f
     table: dict[str, dict[str, list[dict[str, float]]]] = {kind: {} for kind in wire.KINDS}
     for _ in range(rounds):
         for name, (interpreter, server, build) in servers.items():
-            os.environ["PYTHONPATH"] = _environment(build)["PYTHONPATH"]
             try:
-                found = wire.measure(interpreter, server, seconds)
+                found = wire.measure(interpreter, server, seconds, _environment(build))
             except RuntimeError as error:
                 print(f"{name}: {error}")
                 continue

@@ -15,10 +15,13 @@ SIPPY = 45060
 PATIENCE = 30.0  # seconds that one load may take beyond its own
 
 
-def measure(interpreter: list[str], server: str, seconds: float) -> dict[str, dict[str, float]]:
-    """Figures by kind of load: CPU microseconds of the server for each, the requests a second, how busy it was, what was lost."""
+def measure(interpreter: list[str], server: str, seconds: float, environment: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Figures by kind of load: the server's CPU microseconds for each, how many a second, how busy it was, what was lost.
+
+    ``environment`` is the server's.
+    """
     command = [*interpreter, str(HERE / server), *((str(SIPPY), str(CALLEE)) if "sippy" in server else ())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port = process.stdout.readline().strip()
