@@ -23,6 +23,7 @@ from ebr_core.actions import (
 from ebr_core.config import Config
 from ebr_core.engine import Engine
 from ebr_core.errors import Cancelled, ConfigError, EbrError, FilterError, JobFailed, LocalProtocolError
+from ebr_core.events import Subscription
 from ebr_core.inputs import (
     Address,
     DatagramReceived,
@@ -80,6 +81,7 @@ __all__ = [
     "StartJob",
     "Started",
     "Stopped",
+    "Subscription",
     "SubscriptionCancelled",
     "SubscriptionEnded",
     "SubscriptionRequested",

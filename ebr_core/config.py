@@ -49,7 +49,7 @@ class Config:
     default_expires: int = 3600
     min_expires: int = 60
     max_expires: int = 0  # 0: no upper limit
-    max_contacts: int = 0  # of one address of record; 0: no limit
+    max_contacts: int = 100  # of one address of record; 0: no limit
     raise_short_expires: bool = False  # lift what is below min_expires, as OpenSIPS does, instead of 423
     invalid_cseq_status: int = 500  # the answer to an out-of-order REGISTER (10.3 step 7); OpenSIPS says 400
     cseq_delay: float = 20.0  # how long an equal CSeq counts as a retransmission

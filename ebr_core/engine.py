@@ -71,7 +71,7 @@ class _Drain(TimerOwner):
     __slots__ = ("closing", "until")
 
     def __init__(self, until: float) -> None:
-        self.until: Final = until
+        self.until = until
         self.closing = False
 
 
@@ -90,6 +90,7 @@ class Engine:
     __slots__ = (
         "_budget",
         "_dispatcher",
+        "_draining",
         "_env",
         "_handling",
         "_location",
@@ -97,7 +98,6 @@ class Engine:
         "_runtime",
         "_script",
         "_started",
-        "_stopped",
         "_subscriptions",
         "_transactions",
         "_transport",
@@ -126,7 +126,7 @@ class Engine:
         self._runtime: Final = Runtime(env, proxy, self._location, Registrar(env, self._location), self._subscriptions)
         self._dispatcher: Final = Dispatcher(script, self._runtime)
         self._started = False
-        self._stopped = False
+        self._draining: _Drain | None = None
         self._handling = False
         self._periodic = 0
 
@@ -268,6 +268,8 @@ class Engine:
             self._malformed(input, error)
             return
         listener = self._transport.listener(input.listener)
+        if input.local is not None:
+            self._transport.learn(input.local, listener)
         if isinstance(message, Request):
             env.count("received.request")
             self._dispatcher.receive(message, input.source, listener, input.local)
@@ -385,10 +387,14 @@ class Engine:
     # The end.
 
     def _shut_down(self, grace: float) -> None:
-        if self._stopped or self._dispatcher.draining:
+        until = self._env.now + max(grace, 0.0)
+        drain = self._draining
+        if drain is not None:
+            drain.until = min(drain.until, until)  # it looks at the clock soon enough
             return
         self._dispatcher.draining = True
-        self._drain(_Drain(self._env.now + max(grace, 0.0)))
+        self._draining = drain = _Drain(until)
+        self._drain(drain)
 
     def _drain(self, drain: _Drain) -> None:
         env = self._env
@@ -404,5 +410,4 @@ class Engine:
         if self._runtime.scheduler.ready:
             env.timers.set(env.now, 0, drain)  # handlers are still on their way out
             return
-        self._stopped = True
         env.outbox.append(Stopped())

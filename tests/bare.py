@@ -45,7 +45,7 @@ def request(
 
 
 class Bare:
-    """``engine`` at the time ``now``. ``actions`` has what each ``handle`` gave, ``sent`` the packets; jobs end at once."""
+    """``engine`` at the time ``now``; ``on_action`` sees each action; jobs end at once."""
 
     def __init__(self, script: Script, *, config: Config | None = None, budget: int = 64) -> None:
         settings = Config(domains=("example.org",)) if config is None else config

@@ -27,6 +27,7 @@ ALLOWED = {
     "bisect",
     "collections",
     "collections.abc",
+    "contextvars",  # which engine's handler is running
     "dataclasses",
     "datetime",  # showing a wall time; ruff bans now() and today()
     "enum",

@@ -186,7 +186,8 @@ def is_ip_address(host: str) -> bool:
     if len(parts) != 4:
         return False
     for part in parts:
-        if len(part) > 3 or parse_number(part, 255) < 0:
+        # A leading zero means octal to some, and nothing to others.
+        if len(part) > 3 or parse_number(part, 255) < 0 or (part[0] == "0" and len(part) > 1):
             return False
     return True
 

@@ -83,6 +83,7 @@ class Branch(TransactionUser):
         if self.cancelled:
             if first:
                 self._send_cancel(transaction)
+                self._limit_cancel()
             return
         if status == 100 and not first:
             return  # only 101 to 199 set the timer anew
@@ -104,10 +105,13 @@ class Branch(TransactionUser):
             return
         self.cancelled = True
         self.cancel_reason = reason
-        self._env.timers.cancel(self._timer)
-        self._timer = self._env.after(64 * self._env.config.t1, CANCEL_TIMEOUT, self)
+        self._limit_cancel()
         if transaction.provisional:
             self._send_cancel(transaction)
+
+    def _limit_cancel(self) -> None:
+        self._env.timers.cancel(self._timer)
+        self._timer = self._env.after(64 * self._env.config.t1, CANCEL_TIMEOUT, self)
 
     def fired(self) -> None:
         """Its timer has just gone off."""

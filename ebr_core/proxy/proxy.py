@@ -81,6 +81,21 @@ class Proxy:
             state = OWN_DIALOG
         return state
 
+    def way_out(self, request: Request, incoming: Listener) -> Listener:
+        """The listener by which a request inside a dialog leaves: the one that the last of our Route values at the top names
+        (RFC 5658), for its peer may know no other. To be asked before ``take_own_routes``."""
+        found = incoming
+        if self.transport.several:
+            for value in request.values("route"):
+                try:
+                    uri = parse_uri(parse_name_addr(value).uri)
+                except MessageError:
+                    break
+                if not self.transport.owns(uri):
+                    break
+                found = self.transport.listener_at(uri) or found
+        return found
+
     def _take_listed_routes(self, request: Request, state: RouteState) -> RouteState:
         # One look at all values: a stranger may send thousands in one line, and each taken by itself costs a look at the rest.
         values = request.values("route")
@@ -147,7 +162,7 @@ class Proxy:
             self.env.log(
                 INFO,
                 "unroutable-target",
-                f"no way to {target.uri}: the next hop must be an IP address, over UDP, of a listener's family",
+                f"no way to {target.uri}: the next hop must be an IP address, not ours, over UDP, of a listener's family",
                 uri=target.uri,
                 call_id=request.call_id,
             )
@@ -159,6 +174,7 @@ class Proxy:
 
     def forward_ack(self, ack: Request, incoming: Listener, local: Address | None) -> None:
         """Send an ACK for a 2xx on its way, without state (16.11). Only inside a dialog that we record-routed."""
+        out = self.way_out(ack, incoming)
         if self.take_own_routes(ack) != OWN_DIALOG:
             self.env.count("dropped.ack")
             return
@@ -168,7 +184,7 @@ class Proxy:
         if hops < 1:
             self.env.count("dropped.ack")
             return
-        route = self.route_to(ack, target, incoming, local)
+        route = self.route_to(ack, target, out, local if out is incoming else None)
         if route is None:
             return
         # 16.11: the same branch for a retransmission, another for anything else; so it is a keyed hash of the received one.

@@ -62,6 +62,8 @@ class Dispatcher:
         if scheme not in ("sip", "sips", "tel"):
             server.answer(request, 416)  # 16.3 step 2
             return
+        in_dialog = bool(request.to_tag)
+        out = self._runtime.proxy.way_out(request, listener) if in_dialog else listener
         route_state = self._runtime.proxy.take_own_routes(request)
         if request.max_forwards == 0 and not (request.method == "OPTIONS" and self._is_us(request)):
             server.answer(request, 483)  # 16.3 step 3
@@ -70,7 +72,8 @@ class Dispatcher:
         if required:
             server.answer(request, 420, headers=[("Unsupported", ", ".join(required))])  # 16.3 step 5
             return
-        in_dialog = bool(request.to_tag)
+        if out is not listener:
+            listener, local = out, None
         handlers = self._script.dialog_requests if in_dialog else self._script.requests
         handler = handlers.get(request.method) or handlers.get("*")
         if in_dialog and handler is None:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final, final
 
 from ebr_core.actions import (
@@ -37,14 +38,16 @@ __all__ = ["Runtime", "running"]
 # How many deliveries of one raise go out before other work has its turn: a storm of matches delays nobody.
 _QUANTUM: Final = 16
 
-_running: "Runtime | None" = None
+# A context variable and no global: two engines may run in two threads, and a job in a worker thread is no handler.
+_running: "ContextVar[Runtime]" = ContextVar("ebr_running")
 
 
 def running() -> "Runtime":
     """The runtime whose handler is running; LocalProtocolError outside one."""
-    if _running is None:
-        raise LocalProtocolError("only a handler that an engine is running can do this")
-    return _running
+    try:
+        return _running.get()
+    except LookupError:
+        raise LocalProtocolError("only a handler that an engine is running can do this") from None
 
 
 @final
@@ -113,13 +116,11 @@ class Runtime:
 
     def run(self, budget: int) -> None:
         """Take at most ``budget`` steps of ready work, first in, first out."""
-        global _running
         scheduler = self.scheduler
         ready = scheduler.ready
         if not ready:
             return
-        before = _running
-        _running = self
+        before = _running.set(self)
         try:
             while budget > 0 and ready:
                 budget -= 1
@@ -132,7 +133,7 @@ class Runtime:
                     self._deliver()
                 scheduler.settle()
         finally:
-            _running = before
+            _running.reset(before)
 
     def cancel_task(self, task: Task) -> None:
         """Throw Cancelled into a handler at its wait; one that has not begun never does."""

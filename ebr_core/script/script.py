@@ -93,9 +93,9 @@ class Script:
         return handler
 
     def timer(self, seconds: float) -> Callable[[Handler], Handler]:
-        """``handler()`` every so many seconds (``timer_route``). Raises LocalProtocolError unless ``seconds`` > 0."""
-        if not 0 < seconds <= 1e10:
-            raise LocalProtocolError(f"a timer route needs a period above 0 seconds (and below 300 years), not {seconds!r}")
+        """``handler()`` every so many seconds (``timer_route``). Raises LocalProtocolError for less than a millisecond."""
+        if not 0.001 <= seconds <= 1e10:
+            raise LocalProtocolError(f"a timer route needs a period of 1 ms or more (and below 300 years), not {seconds!r}")
 
         def register(handler: Handler) -> Handler:
             self.timers.append((seconds, handler))

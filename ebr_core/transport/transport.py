@@ -11,6 +11,9 @@ __all__ = ["DEFAULT_PORT", "Transport"]
 
 DEFAULT_PORT: Final = 5060
 
+# Addresses of the machine that a wildcard socket was reached at. A machine has a few; 127.0.0.0/8 alone has 16 million.
+_MOST_LEARNED: Final = 256
+
 
 @final
 class Transport:
@@ -45,6 +48,12 @@ class Transport:
             for host, port in (listener.bound, listener.advertised):
                 self._addresses.setdefault((host.lower(), port), listener)
                 self._hosts[host.lower()] = None
+
+    def learn(self, local: Address, listener: Listener) -> None:
+        """A packet was sent to this address and reached a wildcard socket: so it is ours too."""
+        if local not in self._addresses and len(self._addresses) < _MOST_LEARNED:
+            self._addresses[local] = listener
+            self._hosts[local[0]] = None
 
     def listener(self, id: int) -> Listener:
         """The listener of that id; LocalProtocolError when there is none."""
@@ -96,12 +105,14 @@ class Transport:
     def request_route(self, next_hop: Uri, preferred: int | None, incoming: Listener, local: Address | None) -> Route | None:
         """The route to a next hop: from the ``preferred`` listener (through which a contact registered), else the one on which
         the request came in, else any of the address family. None when the host is no IP address, the transport is not ours,
-        or no listener fits."""
+        no listener fits, or the address is our own: a request to ourselves would come back, and be forked again."""
         if next_hop.scheme != "sip" or not next_hop.numeric:
             return None
         if next_hop.params and (next_hop.params.get("transport") or "udp").lower() != "udp":
             return None
         destination = (next_hop.host, DEFAULT_PORT if next_hop.port is None else next_hop.port)
+        if destination in self._addresses:
+            return None
         six = ":" in next_hop.host
         chosen = self._listeners.get(preferred) if preferred is not None else None
         if chosen is None or (":" in chosen.bound[0]) != six:

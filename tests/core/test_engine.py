@@ -71,7 +71,7 @@ def test_routes_that_cannot_be_are_refused_where_they_are_written() -> None:
         with pytest.raises(LocalProtocolError, match="is not a method"):
             script.request(method)(print)
     for period in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(LocalProtocolError, match="period above 0 seconds"):
+        with pytest.raises(LocalProtocolError, match="period of 1 ms or more"):
             script.timer(period)
 
 

@@ -1,5 +1,6 @@
 """What the engine does with what the network brings, and how it ends."""
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -249,6 +250,15 @@ def test_grace_has_an_end_and_what_is_left_gets_503() -> None:
     assert not [action for time, action in log if time < 0.25]
 
 
+def test_a_second_shutdown_may_shorten_the_grace_and_never_lengthens_it() -> None:
+    bench, _ = calling_bob()
+    bench.feed(ShutdownRequested(20.0))
+    assert bench.feed(ShutdownRequested(0.5)) == bench.feed(ShutdownRequested(10.0)) == []
+    log = bench.run(5.0)
+    assert [time for time, action in log if isinstance(action, Stopped)] == [0.5]
+    assert told([action for time, action in log if time == 0.5])[-2:] == ["503", "Stopped"]
+
+
 def test_suspended_handlers_are_closed_before_the_end() -> None:
     script = Script()
     ended: list[str] = []
@@ -281,6 +291,45 @@ def test_the_route_of_a_strict_router_cannot_hurt(method: str, route: str) -> No
     plain = packet(method, branch="z9hG4bKb", uri="sip:192.0.2.1;lr;ebr=x", to="<sip:bob@example.org>;tag=t", Route=route)
     bench.feed(plain)
     assert bench.engine.counters["received.request"] == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "uri"),
+    [("INVITE", "sip:bob@example.org"), ("ACK", "sip:bob@example.org"), ("BYE", "sip:192.0.2.1;lr;ebr=x")],
+    ids=["request", "ack", "strict router"],
+)
+def test_thousands_of_routes_that_name_us_cost_linear_time(method: str, uri: str) -> None:
+    """One packet of 60 kB, with each Route value taken by a look at all that follow, held the engine up for five seconds."""
+
+    def seconds(count: int) -> float:
+        routes = ",".join(["<sip:192.0.2.1>"] * count)
+        data = packet(method, uri=uri, to="<sip:bob@example.org>;tag=t", Route=routes)
+        taken = []
+        for _ in range(3):
+            bench = Bench(Script())
+            began = process_time()
+            bench.feed(data)
+            taken.append(process_time() - began)
+            assert bench.engine.counters["received.request"] == 1
+        return min(taken)
+
+    assert seconds(3600) < 30 * seconds(450)  # 8 times as many; quadratic time would be 64 times as long
+
+
+def test_routes_behind_our_own_are_kept_in_their_order() -> None:
+    """16.4: only what names us is taken; the request goes on by the first of the others."""
+    script = Script()
+
+    @script.request("MESSAGE")
+    def message(request: ServerRequest) -> None:
+        request.relay(anywhere=True)
+
+    bench = Bench(script)
+    routes = "<sip:192.0.2.1;lr>, <sip:example.org;lr>,<sip:192.0.2.61;lr>, <sip:192.0.2.1;lr>"
+    (sent,) = bench.feed(packet("MESSAGE", uri="sip:bob@192.0.2.12", Route=routes))
+    assert isinstance(sent, SendDatagram)
+    assert sent.destination == ("192.0.2.61", 5060)
+    assert parse_message(sent.data).values("route") == ["<sip:192.0.2.61;lr>", "<sip:192.0.2.1;lr>"]
 
 
 def test_an_options_with_no_hop_left_is_ours_or_483() -> None:

@@ -74,6 +74,19 @@ def test_a_branch_that_ignores_its_cancel_ends_after_64_t1() -> None:
     assert bench.transactions.sizes()["client_transactions"] == 0
 
 
+def test_the_64_t1_count_from_a_cancel_that_had_to_wait_for_its_1xx() -> None:
+    """9.1: a phone that first speaks after 30 s has not had its time yet; what it says to the CANCEL is still for this call."""
+    bench = forked(21)
+    bench.run(5.0)
+    bench.context.cancel("")
+    bench.run(30.0)
+    bench.take()
+    assert bench.answer(21, 180) == ["CANCEL > 192.0.2.21", *upstream(180)]
+    bench.run(61.9)
+    bench.take()
+    assert bench.answer(21, 487) == ["ACK > 192.0.2.21", *upstream(487)]
+
+
 def test_a_branch_that_ignores_the_cancel_of_a_6xx_does_not_hold_it_back_for_ever() -> None:
     bench = forked(21, 22)
     bench.answer(22, 180)

@@ -13,6 +13,7 @@ from ebr_core import (
     SendDatagram,
     SendFailed,
     ServerRequest,
+    Subscription,
     SubscriptionCancelled,
     SubscriptionEnded,
     SubscriptionRequested,
@@ -199,7 +200,7 @@ def test_L2_a_route_ends_its_own_subscription(simulate: Simulate) -> None:
     def wait(request: ServerRequest) -> None:
         call = request.new_transaction()
         call.wait_for_new_branches(timeout=20.0)
-        subscriptions = {}
+        subscriptions: dict[str, Subscription] = {}
 
         def once(event: Event, call: Call) -> None:
             note("once", event[0])

@@ -184,3 +184,19 @@ def test_W6_fork_to_rings_until_its_last_millisecond(simulate: Simulate, budget:
     sim.run(until=60.0)
     assert alice.responses() == [100, 200]
     assert (len(bob.requests("ACK")), late.requests("INVITE")) == (1, [])
+
+
+@pytest.mark.parametrize("callee", ["bob@example.org", "sip:bob@example.org;user=phone", "<sip:bob@EXAMPLE.org>"])
+def test_W6_fork_to_takes_a_uri_too_and_hears_of_its_registrations(simulate: Simulate, callee: str) -> None:
+    """W6: look-up and subscription are about the same address, however it is written."""
+    script = registrar_script()
+
+    @script.request("INVITE")
+    def fork(request: ServerRequest) -> None:
+        request.new_transaction().fork_to(callee, 20.0)
+
+    sim = simulate(script)
+    alice = a_call_to_nobody(sim)
+    sim.at(5.0, sim.phone("bob", answers=1.0).register)
+    sim.run(until=60.0)
+    assert alice.responses() == [100, 180, 200]

@@ -120,6 +120,25 @@ def test_a_handler_that_raises_after_its_answer_is_logged_only(simulate: Simulat
     assert [line.rpartition(".")[2] for line in failures(sim)] == ["fail: ValueError: afterwards"]
 
 
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("not even this")
+
+
+def test_an_exception_that_cannot_say_what_it_is_ends_its_handler_only(simulate: Simulate) -> None:
+    """The text of an exception is the script's code too, and runs outside of its handler."""
+    script = Script()
+
+    @script.request("INVITE")
+    def fail(request: ServerRequest) -> None:
+        raise MuteError
+
+    sim = simulate(script)
+    assert a_call(sim).responses() == [500]
+    assert only_failure(sim).fields["error"] == "MuteError"
+    assert "__str__ raised" in only_failure(sim).text
+
+
 def test_routes_that_nobody_waits_for_are_logged_too(simulate: Simulate) -> None:
     """A startup route and an event route that raise; the engine goes on."""
     script = Script()
