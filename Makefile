@@ -3,11 +3,12 @@
 # Minutes per part, 2 cores, first run; a second run builds nothing again:
 #
 #   part                     first    again
-#   environment (.venv)      0.5      0
+#   environment (.venv)      0.4      0
 #   lint, types              0.3      0.1
-#   test-pure                0.3      0.3
-#   test-compiled            1.5      0.1    most of it: mypyc and the C compiler
-#   test-peers               ?        ?
+#   test-pure                1.0      1.0    the core's own tests: 0.8
+#   test-compiled            1.6      0.6    first: mypyc and the C compiler
+#   test-peers               0.5      0.5
+#   together                 3.8      2.2
 
 PYTHON ?= python3
 # Another interpreter gets environments of its own, so that both stay usable side by side.

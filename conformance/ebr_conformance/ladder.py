@@ -158,6 +158,8 @@ class Drawing:
             return [*lines, "".join(row[: left + 1]) + text]
         room = right - left - 1
         label = _printable(entry.label)
+        if len(label) > room - 4 and label.endswith(")"):
+            label = label.rpartition(" (")[0]  # the method that a response is to, mostly plain from what went before
         if len(label) > room - 4:
             label = label[: max(room - 5, 0)] + self._etc
         shaft = list(label.center(room, self._line))

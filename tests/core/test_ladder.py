@@ -160,3 +160,12 @@ def test_a_label_cannot_steer_the_terminal() -> None:
     ladder = Ladder()
     ladder.message(0.0, "a", "b", "INVITE sip:\x1b[2J@x", ())
     assert "INVITE sip:?[2J@x" in ladder.draw(ascii_only=True)
+
+
+def test_a_label_that_does_not_fit_loses_its_method_before_its_words() -> None:
+    ladder = Ladder()
+    ladder.message(0.0, "a", "b", "487 Request Terminated (INVITE)", ())
+    drawing = Drawing(["a", "b"], ascii_only=True, lane=30)
+    assert "-487 Request Terminated-" in drawing.lines(ladder.entries[0])[-1]
+    narrow = Drawing(["a", "b"], ascii_only=True, lane=20)
+    assert "487 Request Te~" in narrow.lines(ladder.entries[0])[-1]
