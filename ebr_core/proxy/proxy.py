@@ -86,20 +86,13 @@ class Proxy:
         (RFC 5658), for its peer may know no other. To be asked before ``take_own_routes``."""
         found = incoming
         if self.transport.several:
-            for value in request.values("route"):
-                try:
-                    uri = parse_uri(parse_name_addr(value).uri)
-                except MessageError:
-                    break
-                if not self.transport.owns(uri):
-                    break
+            for uri in self._own_uris(request.values("route")):
                 found = self.transport.listener_at(uri) or found
         return found
 
-    def _take_listed_routes(self, request: Request, state: RouteState) -> RouteState:
-        # One look at all values: a stranger may send thousands in one line, and each taken by itself costs a look at the rest.
-        values = request.values("route")
-        own = 0
+    def _own_uris(self, values: list[str]) -> list[Uri]:
+        """The URIs of the first Route values, as long as they name us."""
+        own = []
         for value in values:
             try:
                 uri = parse_uri(parse_name_addr(value).uri)
@@ -107,13 +100,21 @@ class Proxy:
                 break
             if not self.transport.owns(uri):
                 break
-            own += 1
-            if uri.params.get(_TOKEN_PARAMETER) == self.dialog_token(request.call_id):
+            own.append(uri)
+        return own
+
+    def _take_listed_routes(self, request: Request, state: RouteState) -> RouteState:
+        # One look at all values: a stranger may send thousands in one line, and each taken by itself costs a look at the rest.
+        values = request.values("route")
+        own = self._own_uris(values)
+        token = self.dialog_token(request.call_id)
+        for uri in own:
+            if uri.params.get(_TOKEN_PARAMETER) == token:
                 state = OWN_DIALOG
             elif state == NO_ROUTE:
                 state = OWN_ROUTE
         if own:
-            self._set_routes(request, values[own:])
+            self._set_routes(request, values[len(own) :])
         return state
 
     def _set_routes(self, request: Request, routes: list[str]) -> None:

@@ -3,6 +3,7 @@
 from typing import Final, final
 
 from ebr_core.actions import Event, Value
+from ebr_core.events import DECLARED
 from ebr_core.usrloc.contact import Contact
 
 __all__ = [
@@ -11,7 +12,6 @@ __all__ = [
     "CONTACT_DELETE",
     "CONTACT_INSERT",
     "CONTACT_UPDATE",
-    "EVENT_ATTRIBUTES",
     "EXPIRED",
     "REFRESHED",
     "REGISTERED",
@@ -39,34 +39,6 @@ REMOVED: Final = "removed"  # by the host or an operator, not by the device
 # The table's name in OpenSIPS's default scripts, which those who read its events filter on.
 _DOMAIN: Final = "location"
 
-_AOR_NAMES: Final[tuple[str, ...]] = ("domain", "aor")
-_CONTACT_NAMES: Final[tuple[str, ...]] = (
-    "domain",
-    "aor",
-    "uri",
-    "received",
-    "path",
-    "qval",
-    "user_agent",
-    "socket",
-    "bflags",
-    "expires",
-    "callid",
-    "cseq",
-    "attr",
-    "latency",
-    "shtag",
-)
-
-EVENT_ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
-    AOR_INSERT: _AOR_NAMES,
-    AOR_DELETE: _AOR_NAMES,
-    CONTACT_INSERT: _CONTACT_NAMES,
-    CONTACT_UPDATE: _CONTACT_NAMES,
-    CONTACT_DELETE: _CONTACT_NAMES,
-}
-"""The attributes of each event that ``describe`` gives, in their order: what subscriptions may filter on."""
-
 
 @final
 class Change(Value):
@@ -90,10 +62,10 @@ def describe(change: Change, wall_offset: float) -> Event:
     """
     contact = change.contact
     if contact is None:
-        return Event(change.kind, _AOR_NAMES, (_DOMAIN, change.aor))
+        return Event(change.kind, DECLARED[change.kind], (_DOMAIN, change.aor))
     return Event(
         change.kind,
-        _CONTACT_NAMES,
+        DECLARED[change.kind],
         (
             _DOMAIN,
             change.aor,

@@ -12,7 +12,6 @@ from ebr_core.environment import Environment
 from ebr_core.errors import LocalProtocolError
 from ebr_core.message import parse_uri
 from ebr_core.usrloc import (
-    EVENT_ATTRIBUTES,
     EXPIRED,
     REMOVED,
     REPLACED,
@@ -297,14 +296,6 @@ def test_events_of_a_bare_contact_and_of_an_aor() -> None:
     for kind in ("E_UL_AOR_INSERT", "E_UL_AOR_DELETE"):
         event = describe(Change(kind, BOB, None, "registered"), 0.0)
         assert (event.name, event.names, event.values) == (kind, ("domain", "aor"), ("location", BOB))
-    assert list(EVENT_ATTRIBUTES) == [
-        "E_UL_AOR_INSERT",
-        "E_UL_AOR_DELETE",
-        "E_UL_CONTACT_INSERT",
-        "E_UL_CONTACT_UPDATE",
-        "E_UL_CONTACT_DELETE",
-    ]
-    assert list(EVENT_ATTRIBUTES["E_UL_CONTACT_UPDATE"]) == CONTACT_ATTRIBUTES
 
 
 def test_one_aor_with_many_contacts() -> None:
