@@ -62,7 +62,6 @@ class ResponseContext(TimerOwner):
         "_last_upstream",
         "_local",
         "_proxy",
-        "_record_routed",
         "_stopped",
         "_wait_limit",
         "_wait_timer",
