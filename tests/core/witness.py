@@ -67,9 +67,10 @@ class Witness:
     def __init__(self, totals: Totals) -> None:
         self.totals = totals
         self.invites: dict[str, _Invite] = {}  # by the branch of the caller's Via
-        self._calls: dict[str, _Invite] = {}  # the newest INVITE of each Call-ID
+        self._calls: dict[str, _Invite] = {}  # the INVITE of each Call-ID that began the call; re-INVITEs are no forks
         self._requests: set[tuple[str, str]] = set()
         self._branches: set[str] = set()  # of INVITEs that the engine sent
+        self._inside: set[str] = set()  # those of them inside a dialog
         self._cancelled: set[str] = set()  # those of them that it has cancelled
         self._ringing: set[str] = set()  # those whose 1xx has arrived
         self._refused: set[str] = set()  # those whose 6xx has arrived
@@ -94,7 +95,9 @@ class Witness:
         self._requests.add((branch, message.method))
         if message.method == "INVITE" and branch not in self.invites:
             self.totals.calls += 1
-            self.invites[branch] = self._calls[message.call_id] = _Invite(message, now)
+            self.invites[branch] = _Invite(message, now)
+            if not message.to_tag:
+                self._calls[message.call_id] = self.invites[branch]
         elif message.method == "CANCEL" and branch not in self._cancels:
             self._cancels.add(branch)
             invite = self.invites.get(branch)
@@ -105,7 +108,7 @@ class Witness:
             self.totals.ok_then_cancel += invite.accepted and branch in self._early_cancels
 
     def _response_of_phone(self, response: Response, branch: str) -> None:
-        if response.cseq_method != "INVITE":
+        if response.cseq_method != "INVITE" or branch in self._inside:
             return
         if response.status < 200:
             self._ringing.add(branch)
@@ -126,11 +129,14 @@ class Witness:
         elif message.method == "CANCEL":
             assert branch in self._branches, "a CANCEL for an INVITE that was never sent"
             self._cancelled.add(branch)
-        elif message.method == "ACK" and branch in self._refused:
+        elif message.method == "ACK" and branch in self._refused and branch not in self._inside:
             # It was no stray, nor had the branch been given up before; with the ACK its transaction has taken it.
             self._calls[message.call_id].refused = True
         elif message.method == "INVITE" and branch not in self._branches:
             self._branches.add(branch)
+            if message.to_tag:
+                self._inside.add(branch)
+                return
             invite = self._calls[message.call_id]
             assert invite.final is None, "a branch after the answer"
             assert not invite.cancelled, "a branch after the caller's CANCEL"
