@@ -10,10 +10,14 @@ from typing import NamedTuple
 from ebr_core.message import Request, Response, parse_message
 from peers.programs import PATIENCE, Ebr, Program, free_ports
 
-__all__ = ["SOON", "Seen", "Sipp", "StartEbr", "StartSipp", "read_log"]
+__all__ = ["LATE_STAMP", "SOON", "Seen", "Sipp", "StartEbr", "StartSipp", "read_log"]
 
 # Seconds that a busy machine may take for what takes milliseconds on an idle one. Below T1: nothing is sent twice meanwhile.
 SOON = 0.3
+
+# SIPp stamps a message after it was sent, and may be held up in between; by then another process may have acted on it. So
+# instants of two processes compare to this many seconds only; what came first is asked of the server's own trace.
+LATE_STAMP = 0.05
 
 # Of one entry: when, which way, how many bytes. The message follows after an empty line.
 _ENTRY = re.compile(
