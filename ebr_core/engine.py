@@ -22,7 +22,7 @@ from ebr_core.inputs import (
     TimerTick,
     WallClockStepped,
 )
-from ebr_core.message import MessageError, Request, Response, build_response, parse_message, parse_via
+from ebr_core.message import MessageError, Request, Response, Via, build_response, parse_message
 from ebr_core.proxy import Branch, Proxy, ResponseContext
 from ebr_core.registrar import Registrar
 from ebr_core.script.call import Call
@@ -326,7 +326,7 @@ class Engine:
             name, colon, value = line.partition(":")
             if colon and name.strip().lower() in ("via", "v"):
                 try:
-                    return self._transactions.find_client(parse_via(value.strip()).branch, method)
+                    return self._transactions.find_client(Via.parse(value.strip()).branch, method)
                 except MessageError:
                     return None
         return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from ebr_core.inputs import Address
-from ebr_core.message import Request, Response, parse_name_addr
+from ebr_core.message import NameAddr, Request, Response
 
 __all__ = ["Dialog", "Headers", "Incoming", "Packet", "host_port"]
 
@@ -28,7 +28,7 @@ class Dialog:
         self.call_id = call_id
         self.local = local  # the From value of our requests
         self.remote = remote  # their To value
-        self.remote_tag = parse_name_addr(remote).params.get("tag") or ""
+        self.remote_tag = NameAddr.parse(remote).params.get("tag") or ""
         self.target = target
         self.route = tuple(route)
         self.cseq = cseq

@@ -13,15 +13,15 @@ from ebr_core.inputs import Address
 from ebr_core.message import (
     Message,
     MessageError,
+    NameAddr,
     Request,
     Response,
+    Uri,
     build_ack,
     build_cancel,
     build_request,
     build_response,
     parse_message,
-    parse_name_addr,
-    parse_uri,
 )
 
 __all__ = ["Phone"]
@@ -237,7 +237,7 @@ class Phone:
             ("Call-ID", dialog.call_id),
             ("CSeq", f"{cseq} {method}"),
         ]
-        hop = parse_name_addr(dialog.route[0]).uri if dialog.route else dialog.target
+        hop = NameAddr.parse(dialog.route[0]).uri if dialog.route else dialog.target
         return build_request(method, dialog.target, [*head, *fields], body), self._address_of(hop)
 
     def _start(self, request: Request, destination: Address) -> list[Packet]:
@@ -280,7 +280,7 @@ class Phone:
             self.dialogs.append(dialog)
         if dialog.ack is None or dialog.ack.cseq != response.cseq:
             dialog.ack = self._inside(dialog, "ACK", response.cseq, [])[0]
-        hop = parse_name_addr(dialog.route[0]).uri if dialog.route else dialog.target
+        hop = NameAddr.parse(dialog.route[0]).uri if dialog.route else dialog.target
         return [self._packet(dialog.ack, self._address_of(hop))]
 
     # The server's side.
@@ -406,10 +406,10 @@ class Phone:
     def _hop_of(self, invite: Request) -> Address:
         """Where an INVITE went: its ACK and CANCEL go there too (17.1.1.3)."""
         route = invite.values("route")
-        return self._address_of(parse_name_addr(route[0]).uri) if route else self.proxy
+        return self._address_of(NameAddr.parse(route[0]).uri) if route else self.proxy
 
     def _address_of(self, uri: str) -> Address:
-        parsed = parse_uri(uri)
+        parsed = Uri.parse(uri)
         return parsed.host, parsed.port or 5060
 
     def _via(self) -> str:

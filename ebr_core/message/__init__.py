@@ -2,12 +2,12 @@
 
 from ebr_core.message.build import build_ack, build_cancel, build_request, build_response, reason_phrase
 from ebr_core.message.errors import MessageError
-from ebr_core.message.fields import NameAddr, Via, parse_name_addr, parse_via
+from ebr_core.message.fields import NameAddr, Via
 from ebr_core.message.grammar import is_ip_address, is_token, unquote
 from ebr_core.message.message import Message, Request, Response
 from ebr_core.message.names import canonical_name, display_name
 from ebr_core.message.parser import parse_message
-from ebr_core.message.uri import Uri, parse_uri
+from ebr_core.message.uri import Uri
 
 __all__ = [
     "Message",
@@ -26,9 +26,6 @@ __all__ = [
     "is_ip_address",
     "is_token",
     "parse_message",
-    "parse_name_addr",
-    "parse_uri",
-    "parse_via",
     "reason_phrase",
     "unquote",
 ]

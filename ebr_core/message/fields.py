@@ -14,9 +14,9 @@ from ebr_core.message.grammar import (
     top_comma,
     unquote,
 )
-from ebr_core.message.uri import Uri, parse_uri
+from ebr_core.message.uri import Uri
 
-__all__ = ["METHODS", "NameAddr", "Via", "parse_cseq", "parse_name_addr", "parse_tag", "parse_via"]
+__all__ = ["METHODS", "NameAddr", "Via", "parse_cseq", "parse_tag"]
 
 # RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086.
 METHODS: Final = frozenset(
@@ -69,6 +69,51 @@ class Via:
             params = self._params = parse_params(self._text)
         return params
 
+    @staticmethod
+    def parse(text: str) -> "Via":
+        """The first value of an unfolded Via field. Raises MessageError (400)."""
+        if "," in text:
+            comma = top_comma(text)
+            if comma >= 0:
+                text = text[:comma]
+        head, _, param_text = text.partition(";")
+        protocol, _, sent_by = head.partition(" ")
+        if protocol == "SIP/2.0/UDP":
+            transport = "UDP"
+            protocol = "SIP/2.0"
+        elif protocol[:8] != "SIP/2.0/" or not protocol[8:] or "\t" in protocol:
+            # 25.1 allows blanks around each slash, and any case.
+            parts = head.split("/", 2)
+            if len(parts) != 3:
+                raise MessageError("Malformed Via")
+            name = parts[0].strip(" \t").upper()
+            version = parts[1].strip(" \t")
+            if not is_token(name) or not is_token(version):
+                raise MessageError("Malformed Via protocol")
+            protocol = f"{name}/{version}"
+            words = parts[2].replace("\t", " ").strip(" ").split(" ", 1)
+            if len(words) != 2:
+                raise MessageError("Malformed Via")
+            transport, sent_by = words
+        else:
+            transport = protocol[8:]
+            protocol = "SIP/2.0"
+        if transport != "UDP":
+            if not is_token(transport):
+                raise MessageError("Malformed Via transport")
+            transport = transport.upper()
+        sent_by = sent_by.strip(" \t")
+        host_port = split_host_port(sent_by)
+        if host_port is None:
+            # COLON may have blanks around it.
+            host_port = split_host_port(":".join([part.strip(" \t") for part in sent_by.rsplit(":", 1)]))
+            if host_port is None:
+                raise MessageError("Malformed Via sent-by")
+        if '"' in param_text and not quotes_close(param_text):
+            raise MessageError("Malformed Via: no closing quote")
+        host, port = host_port
+        return Via(transport, host, None if port < 0 else port, param_text, protocol)
+
     def stamped(self, host: str, port: int) -> "Via":
         """The same with ``received``, and with a value for ``rport`` where that was asked for (RFC 3581 4)."""
         if self._text == f"branch={self.branch};rport":
@@ -117,7 +162,7 @@ class Via:
 class NameAddr:
     """A display name, a URI and parameters (RFC 3261 20.10, 20.20, 20.34, 20.39). ``str()`` prints it with brackets.
 
-    ``display`` has no quotes; ``uri`` is text (``parse_uri`` reads it; "*" in ``Contact: *``). The keys of ``params`` are
+    ``display`` has no quotes; ``uri`` is text (``parse_uri()`` reads it; "*" in ``Contact: *``). The keys of ``params`` are
     in lower case, the values as they stand: quotes included, ``unquote`` takes them off.
     """
 
@@ -128,6 +173,46 @@ class NameAddr:
         self.uri = uri
         self.params: Final[dict[str, str | None]] = {} if params is None else params
 
+    @staticmethod
+    def parse(text: str) -> "NameAddr":
+        """Read ``name-addr`` or ``addr-spec`` with parameters: ``"Bob" <sip:bob@example.org>;tag=1``.
+
+        Raises MessageError (400). The URI inside is not examined.
+        """
+        text = text.strip(" \t")
+        display = ""
+        start = 0
+        if text[:1] == '"':
+            start = _end_of_quotes(text)
+            display = unquote(text[:start])
+        left = text.find("<", start)
+        semicolon = text.find(";", start)
+        if left >= 0 and (semicolon < 0 or left < semicolon or start > 0):
+            between = text[start:left].strip(" \t")
+            if start > 0:
+                if between:
+                    raise MessageError("Malformed address")
+            else:
+                display = between
+            right = text.find(">", left)
+            if right < 0:
+                raise MessageError("Malformed address: no closing bracket")
+            uri = text[left + 1 : right]
+            rest = text[right + 1 :].strip(" \t")
+            if rest and rest[0] != ";":
+                raise MessageError("Malformed address: text after the bracket")
+            rest = rest[1:]
+        elif start > 0:
+            raise MessageError("Malformed address: no URI")
+        else:
+            uri, _, rest = text.partition(";")
+            uri = uri.rstrip(" \t")
+            if "?" in uri:
+                raise MessageError("Malformed address: URI headers need brackets")  # 20
+        if not uri:
+            raise MessageError("Malformed address: no URI")
+        return NameAddr(display, uri, parse_params(rest) if rest else {})
+
     @property
     def tag(self) -> str:
         """The ``tag`` parameter, "" where there is none."""
@@ -135,7 +220,7 @@ class NameAddr:
 
     def parse_uri(self) -> Uri:
         """The URI, read. Raises MessageError (400)."""
-        return parse_uri(self.uri)
+        return Uri.parse(self.uri)
 
     def __str__(self) -> str:
         if self.uri == "*":
@@ -145,91 +230,6 @@ class NameAddr:
 
     def __repr__(self) -> str:
         return f"NameAddr({str(self)!r})"
-
-
-def parse_via(text: str) -> Via:
-    """The first value of an unfolded Via field. Raises MessageError (400)."""
-    if "," in text:
-        comma = top_comma(text)
-        if comma >= 0:
-            text = text[:comma]
-    head, _, param_text = text.partition(";")
-    protocol, _, sent_by = head.partition(" ")
-    if protocol == "SIP/2.0/UDP":
-        transport = "UDP"
-        protocol = "SIP/2.0"
-    elif protocol[:8] != "SIP/2.0/" or not protocol[8:] or "\t" in protocol:
-        # 25.1 allows blanks around each slash, and any case.
-        parts = head.split("/", 2)
-        if len(parts) != 3:
-            raise MessageError("Malformed Via")
-        name = parts[0].strip(" \t").upper()
-        version = parts[1].strip(" \t")
-        if not is_token(name) or not is_token(version):
-            raise MessageError("Malformed Via protocol")
-        protocol = f"{name}/{version}"
-        words = parts[2].replace("\t", " ").strip(" ").split(" ", 1)
-        if len(words) != 2:
-            raise MessageError("Malformed Via")
-        transport, sent_by = words
-    else:
-        transport = protocol[8:]
-        protocol = "SIP/2.0"
-    if transport != "UDP":
-        if not is_token(transport):
-            raise MessageError("Malformed Via transport")
-        transport = transport.upper()
-    sent_by = sent_by.strip(" \t")
-    host_port = split_host_port(sent_by)
-    if host_port is None:
-        # COLON may have blanks around it.
-        host_port = split_host_port(":".join([part.strip(" \t") for part in sent_by.rsplit(":", 1)]))
-        if host_port is None:
-            raise MessageError("Malformed Via sent-by")
-    if '"' in param_text and not quotes_close(param_text):
-        raise MessageError("Malformed Via: no closing quote")
-    host, port = host_port
-    return Via(transport, host, None if port < 0 else port, param_text, protocol)
-
-
-def parse_name_addr(text: str) -> NameAddr:
-    """Read ``name-addr`` or ``addr-spec`` with parameters: ``"Bob" <sip:bob@example.org>;tag=1``.
-
-    Raises MessageError (400). The URI inside is not examined.
-    """
-    text = text.strip(" \t")
-    display = ""
-    start = 0
-    if text[:1] == '"':
-        start = _end_of_quotes(text)
-        display = unquote(text[:start])
-    left = text.find("<", start)
-    semicolon = text.find(";", start)
-    if left >= 0 and (semicolon < 0 or left < semicolon or start > 0):
-        between = text[start:left].strip(" \t")
-        if start > 0:
-            if between:
-                raise MessageError("Malformed address")
-        else:
-            display = between
-        right = text.find(">", left)
-        if right < 0:
-            raise MessageError("Malformed address: no closing bracket")
-        uri = text[left + 1 : right]
-        rest = text[right + 1 :].strip(" \t")
-        if rest and rest[0] != ";":
-            raise MessageError("Malformed address: text after the bracket")
-        rest = rest[1:]
-    elif start > 0:
-        raise MessageError("Malformed address: no URI")
-    else:
-        uri, _, rest = text.partition(";")
-        uri = uri.rstrip(" \t")
-        if "?" in uri:
-            raise MessageError("Malformed address: URI headers need brackets")  # 20
-    if not uri:
-        raise MessageError("Malformed address: no URI")
-    return NameAddr(display, uri, parse_params(rest) if rest else {})
 
 
 def _end_of_quotes(text: str) -> int:
@@ -249,7 +249,7 @@ def parse_tag(text: str) -> str:
     quote = text.rfind('"')
     right = text.find(">", quote + 1)
     if quote >= 0 and (right < 0 or "\\" in text or text.count('"') & 1):
-        return parse_name_addr(text).tag
+        return NameAddr.parse(text).tag
     start = text.find(";tag=", right + 1)
     if start < 0:
         if text.find(";", right + 1) < 0:

@@ -5,10 +5,10 @@ from typing import Final, final
 
 from ebr_core.errors import LocalProtocolError
 from ebr_core.message.errors import MessageError
-from ebr_core.message.fields import NameAddr, Via, parse_cseq, parse_name_addr, parse_tag, parse_via
+from ebr_core.message.fields import NameAddr, Via, parse_cseq, parse_tag
 from ebr_core.message.grammar import check_text, encode_text, parse_number, split_top, top_comma, unfold
 from ebr_core.message.names import SPELLINGS, canonical_name, display_name
-from ebr_core.message.uri import Uri, parse_uri
+from ebr_core.message.uri import Uri
 
 __all__ = ["Message", "Request", "Response"]
 
@@ -67,7 +67,7 @@ class Message:
         via = self._via
         if via is None:
             text = self.header("via")
-            via = self._via = Via("", "", None, {}) if text is None else parse_via(text)
+            via = self._via = Via("", "", None, {}) if text is None else Via.parse(text)
         return via
 
     def header(self, name: str) -> str | None:
@@ -97,34 +97,34 @@ class Message:
     def from_(self) -> NameAddr:
         """The From field, read once. Raises MessageError (400)."""
         if self._from is None:
-            self._from = parse_name_addr(self.header("from") or "")
+            self._from = NameAddr.parse(self.header("from") or "")
         return self._from
 
     @property
     def to(self) -> NameAddr:
         """The To field, read once. Raises MessageError (400)."""
         if self._to is None:
-            self._to = parse_name_addr(self.header("to") or "")
+            self._to = NameAddr.parse(self.header("to") or "")
         return self._to
 
     @property
     def contacts(self) -> list[NameAddr]:
         """All Contact values; ``Contact: *`` gives one with the URI "*". Raises MessageError (400)."""
         if self._contacts is None:
-            self._contacts = [parse_name_addr(value) for value in self.values("contact")]
+            self._contacts = [NameAddr.parse(value) for value in self.values("contact")]
         return self._contacts
 
     @property
     def routes(self) -> list[NameAddr]:
         """All Route values, the next hop first. Raises MessageError (400)."""
         if self._routes is None:
-            self._routes = [parse_name_addr(value) for value in self.values("route")]
+            self._routes = [NameAddr.parse(value) for value in self.values("route")]
         return self._routes
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """All Record-Route values, the top-most first. Raises MessageError (400)."""
-        return [parse_name_addr(value) for value in self.values("record-route")]
+        return [NameAddr.parse(value) for value in self.values("record-route")]
 
     @property
     def expires(self) -> int | None:
@@ -281,7 +281,7 @@ class Request(Message):
     def request_uri(self) -> Uri:
         """The Request-URI, read once. Raises MessageError (400). A scheme that is not ours (416) is not an error here."""
         if self._request_uri is None:
-            self._request_uri = parse_uri(self.uri)
+            self._request_uri = Uri.parse(self.uri)
         return self._request_uri
 
     def set_uri(self, uri: str) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 from ebr_core.config import Config
 from ebr_core.message.errors import MessageError
-from ebr_core.message.fields import METHODS, Via, parse_cseq, parse_tag, parse_via
+from ebr_core.message.fields import METHODS, Via, parse_cseq, parse_tag
 from ebr_core.message.grammar import decode_text, is_token, parse_number, unfold
 from ebr_core.message.message import Request, Response
 from ebr_core.message.names import (
@@ -107,7 +107,7 @@ def _parse_lines(lines: list[str], body: bytes, folded: bool) -> Request | Respo
             value = unfold(value)
         if kind == VIA:
             if via is None:
-                via = parse_via(value)
+                via = Via.parse(value)
         elif kind == FROM:
             if from_tag is not None or not value:
                 raise MessageError("Malformed From")
@@ -179,7 +179,7 @@ def _status_line(line: str) -> tuple[int, str]:
 
 
 def _may_be_uri(text: str) -> bool:
-    # The rest is `parse_uri`'s to find out, when the URI is asked for.
+    # The rest is `Uri.parse`'s to find out, when the URI is asked for.
     return text != "" and "<" not in text and '"' not in text and "\t" not in text
 
 

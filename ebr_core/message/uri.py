@@ -8,7 +8,7 @@ from typing import Final, final
 from ebr_core.message.errors import MessageError
 from ebr_core.message.grammar import is_ip_address, parse_params, split_host_port, unescape
 
-__all__ = ["Uri", "parse_uri"]
+__all__ = ["Uri"]
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*")
 _NOT_IN_A_URI: Final = re.compile(r'[\x00-\x20\x7f<>"]')
@@ -51,6 +51,14 @@ class Uri:
         self.port: Final = port
         self.params: Final[dict[str, str | None]] = {} if params is None else params
         self.headers: Final = headers
+
+    @staticmethod
+    def parse(text: str) -> "Uri":
+        """Read a URI (no angle brackets). One of an unknown scheme is kept as its text.
+
+        Raises MessageError (400) for what is no URI, and for a sip or sips URI whose parts cannot be meant.
+        """
+        return _remembered(text) if len(text) <= _SHORT else _parse_uri(text)
 
     def __str__(self) -> str:
         return self.raw
@@ -99,14 +107,6 @@ class Uri:
             if name in other.params and _normal(value or "").lower() != _normal(other.params[name] or "").lower():
                 return False
         return True
-
-
-def parse_uri(text: str) -> Uri:
-    """Read a URI (no angle brackets). One of an unknown scheme is kept as its text.
-
-    Raises MessageError (400) for what is no URI, and for a sip or sips URI whose parts cannot be meant.
-    """
-    return _remembered(text) if len(text) <= _SHORT else _parse_uri(text)
 
 
 def _parse_uri(text: str) -> Uri:

@@ -7,7 +7,7 @@ from typing import Final, final
 from ebr_core.actions import INFO
 from ebr_core.environment import Environment
 from ebr_core.inputs import Address, Listener
-from ebr_core.message import MessageError, Request, Uri, parse_name_addr, parse_uri
+from ebr_core.message import MessageError, NameAddr, Request, Uri
 from ebr_core.proxy.forward import forwarded
 from ebr_core.proxy.target import Target
 from ebr_core.transaction import MAGIC_COOKIE, Transactions
@@ -67,7 +67,7 @@ class Proxy:
             routes = request.values("route")
             if routes:
                 try:
-                    real = parse_uri(parse_name_addr(routes.pop()).uri).raw
+                    real = Uri.parse(NameAddr.parse(routes.pop()).uri).raw
                 except MessageError:
                     return NO_ROUTE  # nobody that we record-routed sends this
                 state = OWN_DIALOG if own.params.get(_TOKEN_PARAMETER) == self.dialog_token(request.call_id) else OWN_ROUTE
@@ -95,7 +95,7 @@ class Proxy:
         own = []
         for value in values:
             try:
-                uri = parse_uri(parse_name_addr(value).uri)
+                uri = Uri.parse(NameAddr.parse(value).uri)
             except MessageError:
                 break
             if not self.transport.owns(uri):
@@ -133,7 +133,7 @@ class Proxy:
         if _TOKEN_PARAMETER + "=" not in text:
             return None
         try:
-            uri = parse_uri(text)
+            uri = Uri.parse(text)
         except MessageError:
             return None
         return uri if self.transport.owns(uri) else None
@@ -145,12 +145,12 @@ class Proxy:
         """
         try:
             if target.path:
-                return parse_uri(parse_name_addr(target.path[0]).uri)
+                return Uri.parse(NameAddr.parse(target.path[0]).uri)
             if "route" in request.names:
                 routes = request.values("route")
                 if routes:
-                    return parse_uri(parse_name_addr(routes[0]).uri)
-            return parse_uri(target.received or target.uri)
+                    return Uri.parse(NameAddr.parse(routes[0]).uri)
+            return Uri.parse(target.received or target.uri)
         except MessageError:
             return None
 

@@ -6,7 +6,7 @@ from sys import intern
 from typing import Final, final
 
 from ebr_core.inputs import Address, Listener
-from ebr_core.message import MessageError, Request, Uri, parse_name_addr, parse_uri
+from ebr_core.message import MessageError, NameAddr, Request, Uri
 from ebr_core.usrloc import Contact
 
 __all__ = [
@@ -63,8 +63,8 @@ def read_contact(text: str, default: int) -> ContactField:
     Raises Rejected for a value or a q that is not one.
     """
     try:
-        address = parse_name_addr(text)
-        parsed = parse_uri(address.uri)
+        address = NameAddr.parse(text)
+        parsed = Uri.parse(address.uri)
     except MessageError as error:
         raise Rejected(400, "Invalid Contact") from error
     params = address.params
@@ -145,7 +145,7 @@ def path_of(request: Request) -> tuple[str, ...]:
         if _CONTROLS.search(value):
             raise Rejected(400, "Invalid Path")
         try:
-            parse_uri(parse_name_addr(value).uri)
+            Uri.parse(NameAddr.parse(value).uri)
         except MessageError as error:
             raise Rejected(400, "Invalid Path") from error
     return tuple(values)

@@ -7,7 +7,7 @@ from ebr_core.actions import ERROR, INFO, Event, EventFilter, EventValue
 from ebr_core.errors import LocalProtocolError
 from ebr_core.events import Subscription
 from ebr_core.inputs import Address, Listener
-from ebr_core.message import MessageError, Request, parse_uri
+from ebr_core.message import MessageError, Request, Uri
 from ebr_core.proxy import ResponseContext, Target
 from ebr_core.proxy.context import DUPLICATE, NEXT_GROUP
 from ebr_core.proxy.proxy import OWN_DIALOG
@@ -187,7 +187,7 @@ class Call(Owner):
 
     def _is_ours(self, text: str) -> bool:
         try:
-            return self._runtime.proxy.transport.owns(parse_uri(text))
+            return self._runtime.proxy.transport.owns(Uri.parse(text))
         except MessageError:
             return False
 

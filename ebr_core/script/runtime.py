@@ -23,7 +23,7 @@ from ebr_core.environment import Environment
 from ebr_core.errors import Cancelled, LocalProtocolError
 from ebr_core.events import Subscription, Subscriptions, make_event
 from ebr_core.inputs import JobFinished
-from ebr_core.message import MessageError, Uri, parse_name_addr, parse_uri
+from ebr_core.message import MessageError, NameAddr, Uri
 from ebr_core.proxy import Proxy
 from ebr_core.registrar import Registrar, aor_of
 from ebr_core.script.owner import Owner
@@ -405,7 +405,7 @@ class Runtime:
         if ":" not in text.partition("@")[0] and not text.startswith("<"):
             return text
         try:
-            return self.aor_of(parse_uri(parse_name_addr(text).uri))
+            return self.aor_of(Uri.parse(NameAddr.parse(text).uri))
         except MessageError:
             return ""
 

@@ -4,7 +4,7 @@ from typing import Final, final
 
 from ebr_core.errors import LocalProtocolError
 from ebr_core.inputs import Address, Listener
-from ebr_core.message import MessageError, Uri, Via, parse_uri
+from ebr_core.message import MessageError, Uri, Via
 from ebr_core.transport.route import Route
 
 __all__ = ["DEFAULT_PORT", "Transport"]
@@ -38,7 +38,7 @@ class Transport:
             if listener.transport != "udp":
                 raise LocalProtocolError(f"listener {listener.id}: no transport {listener.transport!r}; there is: udp")
             try:
-                parse_uri(f"sip:{self.advertised(listener)}")
+                Uri.parse(f"sip:{self.advertised(listener)}")
             except MessageError:
                 raise LocalProtocolError(f"listener {listener.id}: nobody can reach {listener.advertised}") from None
             ids[listener.id] = None

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias, final
 
 from ebr_core.environment import Environment
 from ebr_core.errors import LocalProtocolError
-from ebr_core.message import MessageError, Uri, parse_uri
+from ebr_core.message import MessageError, Uri
 from ebr_core.usrloc.changes import (
     AOR_DELETE,
     AOR_INSERT,
@@ -69,7 +69,7 @@ def equivalent_contact(uri: Uri, candidates: Sequence[Contact]) -> Contact | Non
     """The first candidate whose URI is equivalent by 19.1.4. At most 16 candidates are compared."""
     for contact in candidates[:_MAX_COMPARED]:
         try:
-            if uri.equivalent(parse_uri(contact.uri)):
+            if uri.equivalent(Uri.parse(contact.uri)):
                 return contact
         except MessageError:  # a host may insert what no REGISTER could; it equals itself only
             continue
@@ -145,7 +145,7 @@ class Location:
         if not contacts:
             return None
         try:
-            parsed = parse_uri(uri)
+            parsed = Uri.parse(uri)
         except MessageError:
             return None
         key = parsed.key

@@ -18,8 +18,6 @@ from ebr_core.message import (
     display_name,
     is_ip_address,
     parse_message,
-    parse_name_addr,
-    parse_via,
     reason_phrase,
     unquote,
 )
@@ -253,7 +251,7 @@ def test_stamp_received_cases(via: str, host: str, stamped: str) -> None:
 
 
 def test_via() -> None:
-    via = parse_via("SIP/2.0/UDP Host.Example.COM:5060;branch=z9hG4bKa;received=[2001:db8::9];rport=5")
+    via = Via.parse("SIP/2.0/UDP Host.Example.COM:5060;branch=z9hG4bKa;received=[2001:db8::9];rport=5")
     assert (via.sent_by, via.received, via.rport, via.port) == ("host.example.com:5060", "2001:db8::9", 5, 5060)
     assert Via("UDP", "::1", 5060, {"branch": "b", "rport": None}).sent_by == "[::1]:5060"
     assert str(Via("UDP", "::1", 5060, {"branch": "b", "rport": None})) == "SIP/2.0/UDP [::1]:5060;branch=b;rport"
@@ -268,7 +266,7 @@ def test_via() -> None:
         "SIP/2.0/UDP a:-1",
     ):
         with pytest.raises(MessageError):
-            parse_via(text)
+            Via.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -283,9 +281,9 @@ def test_via() -> None:
     ],
 )
 def test_name_addr(text: str, display: str, uri: str, params: dict[str, str | None]) -> None:
-    address = parse_name_addr(text)
+    address = NameAddr.parse(text)
     assert (address.display, address.uri, address.params) == (display, uri, params)
-    again = parse_name_addr(str(address))
+    again = NameAddr.parse(str(address))
     assert (again.display, again.uri, again.params) == (display, uri, params)
 
 
@@ -294,7 +292,7 @@ def test_name_addr(text: str, display: str, uri: str, params: dict[str, str | No
 )
 def test_name_addr_refuses(text: str) -> None:
     with pytest.raises(MessageError):
-        parse_name_addr(text)
+        NameAddr.parse(text)
 
 
 def test_name_addr_quotes_what_it_prints() -> None:

@@ -9,7 +9,7 @@ from ebr_conformance.scripts import plain
 from ebr_conformance.simulation import PROXY, Simulation
 from ebr_core import Config, Script, ServerRequest
 from ebr_core.inputs import Address
-from ebr_core.message import Request, Response, parse_name_addr, parse_uri, parse_via
+from ebr_core.message import NameAddr, Request, Response, Uri, Via
 from row_scripts import Simulate, at_home, registrar_script
 
 STRANGER: Address = ("192.0.2.99", 5060)
@@ -61,14 +61,14 @@ def test_a_forwarded_invite_has_our_via_and_the_callers_with_received_and_rport(
     """16.6 step 8, 18.2.1, RFC 3581 4: the caller is found behind a NAT, and the response goes the way back."""
     sim = simulate(plain.script)
     call = answered_call(sim)
-    ours, theirs = (parse_via(value) for value in call.invite.values("via"))
+    ours, theirs = (Via.parse(value) for value in call.invite.values("via"))
     sent = next(m for _, m in call.alice.sent if isinstance(m, Request) and m.method == "INVITE")
     assert (ours.host, ours.port, ours.branch[:7]) == (*PROXY, "z9hG4bK")
     assert "rport" not in ours.params  # we are no client behind a NAT: the responses come to our listener
     assert (theirs.host, theirs.port, theirs.branch) == (*call.alice.address, sent.via.branch)
     assert (theirs.received, theirs.rport) == call.alice.address
     assert ours.branch != theirs.branch
-    assert [parse_via(value).branch for value in call.ok.values("via")] == [theirs.branch]
+    assert [Via.parse(value).branch for value in call.ok.values("via")] == [theirs.branch]
 
 
 def test_a_caller_behind_a_nat_is_answered_where_its_request_came_from(simulate: Simulate) -> None:
@@ -122,7 +122,7 @@ def test_the_record_route_is_ours_loose_and_carries_a_token(simulate: Simulate) 
     sim = simulate(plain.script)
     call = answered_call(sim)
     (value,) = call.invite.values("record-route")
-    uri = parse_uri(parse_name_addr(value).uri)
+    uri = Uri.parse(NameAddr.parse(value).uri)
     assert (uri.host, uri.port, "lr" in uri.params, len(uri.params.get("ebr") or "")) == (*PROXY, True, 12)
     assert call.ok.values("record-route") == [value]
     sim.send(call.alice.bye())
@@ -172,7 +172,7 @@ def test_ack_and_bye_go_through_us_by_the_dialog_token(simulate: Simulate) -> No
     for method in ("ACK", "BYE"):
         (request,) = call.bob.requests(method)
         assert (request.values("route"), request.values("record-route"), request.max_forwards) == ([], [], 69)
-        assert [parse_via(value).host for value in request.values("via")] == [PROXY[0], call.alice.address[0]]
+        assert [Via.parse(value).host for value in request.values("via")] == [PROXY[0], call.alice.address[0]]
     (ack,) = call.bob.requests("ACK")
     assert ack.via.branch != call.invite.via.branch  # 17.1.1.3: the ACK to a 2xx is a transaction of its own
 

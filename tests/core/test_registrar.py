@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ebr_core.config import Config
 from ebr_core.environment import Environment
 from ebr_core.inputs import Listener
-from ebr_core.message import Request, build_request, build_response, parse_message, parse_uri
+from ebr_core.message import Request, Uri, build_request, build_response, parse_message
 from ebr_core.registrar import Registrar, SaveResult, aor_of
 from ebr_core.timers import TimerOwner
 from ebr_core.usrloc import Contact, Location
@@ -111,7 +111,7 @@ def test_first_register_is_stored_with_all_it_says(desk: Desk) -> None:
         ("Date", "Tue, 14 Nov 2023 22:13:20 GMT"),
     ]
     (bob,) = desk.location.lookup(BOB)
-    assert (bob.aor, bob.uri, bob.key) == (BOB, "sip:bob@192.0.2.1:5070", parse_uri("sip:bob@192.0.2.1:5070").key)
+    assert (bob.aor, bob.uri, bob.key) == (BOB, "sip:bob@192.0.2.1:5070", Uri.parse("sip:bob@192.0.2.1:5070").key)
     assert (bob.received, bob.path, bob.q) == ("sip:192.0.2.7:40000", ("<sip:p1;lr>", "<sip:p2;lr>"), 250)
     assert (bob.user_agent, bob.listener, bob.socket) == ("Phone/1", 1, "udp:127.0.0.1:5060")
     assert (bob.source, bob.call_id, bob.cseq) == (("192.0.2.7", 40000), "c1", 1)
@@ -470,8 +470,8 @@ def test_received_and_socket_of_ipv6_and_tcp(desk: Desk) -> None:
     ],
 )
 def test_aor_of(uri: str, with_domain: str, without: str) -> None:
-    assert aor_of(parse_uri(uri), True) == with_domain
-    assert aor_of(parse_uri(uri), False) == without
+    assert aor_of(Uri.parse(uri), True) == with_domain
+    assert aor_of(Uri.parse(uri), False) == without
 
 
 PIECES = st.sampled_from(

@@ -9,7 +9,7 @@ from ebr_core.config import Config
 from ebr_core.environment import Environment
 from ebr_core.errors import LocalProtocolError
 from ebr_core.inputs import Address, Listener
-from ebr_core.message import MessageError, parse_uri, parse_via
+from ebr_core.message import MessageError, Uri, Via
 from ebr_core.transport import Route, Transport
 
 PUBLIC = Listener(1, "sip", "udp", ("192.0.2.1", 5060))
@@ -83,15 +83,15 @@ def test_listeners_are_taken_all_or_none(bad: Listener, message: str) -> None:
     ],
 )
 def test_owns(uri: str, ours: bool) -> None:
-    assert transport().owns(parse_uri(uri)) is ours
+    assert transport().owns(Uri.parse(uri)) is ours
 
 
 def test_a_domain_that_is_also_a_listeners_address_goes_by_its_port() -> None:
     made = transport(PUBLIC, NATTED, domains=("192.0.2.1", "SIP.example.net"))
-    assert made.owns(parse_uri("sip:192.0.2.1"))
-    assert not made.owns(parse_uri("sip:192.0.2.1:5062"))
-    assert made.owns(parse_uri("sip:sip.example.net"))  # named as a domain, so without a port too
-    assert not made.owns(parse_uri("sip:sip.example.net:5061"))
+    assert made.owns(Uri.parse("sip:192.0.2.1"))
+    assert not made.owns(Uri.parse("sip:192.0.2.1:5062"))
+    assert made.owns(Uri.parse("sip:sip.example.net"))  # named as a domain, so without a port too
+    assert not made.owns(Uri.parse("sip:sip.example.net:5061"))
 
 
 def test_domains_and_hosts_are_ours_to_register_in() -> None:
@@ -115,7 +115,7 @@ def test_domains_and_hosts_are_ours_to_register_in() -> None:
     ],
 )
 def test_responses_go_to_the_source_of_the_request(via: str, destination: Address) -> None:
-    route = transport().response_route(parse_via(via), SOURCE, NATTED, ("10.0.0.1", 5070))
+    route = transport().response_route(Via.parse(via), SOURCE, NATTED, ("10.0.0.1", 5070))
     assert summary(route) == (destination, 2, ("10.0.0.1", 5070))
 
 
@@ -132,24 +132,24 @@ def test_responses_go_to_the_source_of_the_request(via: str, destination: Addres
     ],
 )
 def test_a_numeric_next_hop_is_reached_from_the_listener_of_the_request(uri: str, destination: Address) -> None:
-    route = transport().request_route(parse_uri(uri), None, NATTED, ("10.0.0.1", 5070))
+    route = transport().request_route(Uri.parse(uri), None, NATTED, ("10.0.0.1", 5070))
     assert summary(route) == (destination, 2, ("10.0.0.1", 5070))
 
 
 def test_a_contact_is_reached_through_the_listener_that_it_registered_at() -> None:
-    route = transport().request_route(parse_uri("sip:192.0.2.9"), 1, NATTED, ("10.0.0.1", 5070))
+    route = transport().request_route(Uri.parse("sip:192.0.2.9"), 1, NATTED, ("10.0.0.1", 5070))
     assert summary(route) == (("192.0.2.9", 5060), 1, None)  # `local` is an address of the other socket
 
 
 def test_a_listener_that_is_gone_is_not_preferred() -> None:
-    assert summary(transport().request_route(parse_uri("sip:192.0.2.9"), 77, PUBLIC, None)) == (("192.0.2.9", 5060), 1, None)
+    assert summary(transport().request_route(Uri.parse("sip:192.0.2.9"), 77, PUBLIC, None)) == (("192.0.2.9", 5060), 1, None)
 
 
 def test_the_address_family_decides_before_all_preferences() -> None:
     made = transport()
-    six = parse_uri("sip:[2001:db8::9]:5071")
+    six = Uri.parse("sip:[2001:db8::9]:5071")
     assert summary(made.request_route(six, 2, PUBLIC, None)) == (("2001:db8::9", 5071), 3, None)
-    assert summary(made.request_route(parse_uri("sip:192.0.2.9"), 3, SIX, None)) == (("192.0.2.9", 5060), 1, None)
+    assert summary(made.request_route(Uri.parse("sip:192.0.2.9"), 3, SIX, None)) == (("192.0.2.9", 5060), 1, None)
     assert transport(PUBLIC).request_route(six, None, PUBLIC, None) is None
 
 
@@ -158,13 +158,13 @@ def test_the_address_family_decides_before_all_preferences() -> None:
     ["sip:bob@example.com", "sip:192.0.2.9;transport=tcp", "sips:192.0.2.9", "tel:+123", "sip:1.2.3.256", "http://192.0.2.9"],
 )
 def test_what_we_cannot_reach_has_no_route(uri: str) -> None:
-    assert transport().request_route(parse_uri(uri), None, PUBLIC, None) is None
+    assert transport().request_route(Uri.parse(uri), None, PUBLIC, None) is None
 
 
 @given(st.text(max_size=30))
 def test_no_uri_raises(text: str) -> None:
     try:
-        uri = parse_uri("sip:" + text)
+        uri = Uri.parse("sip:" + text)
     except MessageError:
         return
     made = transport()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ebr_core.config import Config
 from ebr_core.environment import Environment
 from ebr_core.errors import LocalProtocolError
-from ebr_core.message import parse_uri
+from ebr_core.message import Uri
 from ebr_core.usrloc import (
     EXPIRED,
     REMOVED,
@@ -37,7 +37,7 @@ def environment(now: float = 1000.0) -> Environment:
 
 
 def contact(uri: str, expires_at: float, aor: str = BOB, q: int = -1, **more: str) -> Contact:
-    return Contact(aor, uri, parse_uri(uri).key, expires_at, q=q, **more)  # type: ignore[arg-type]
+    return Contact(aor, uri, Uri.parse(uri).key, expires_at, q=q, **more)  # type: ignore[arg-type]
 
 
 def add(location: Location, *contacts: Contact) -> list[Change]:
