@@ -13,6 +13,11 @@ _LONGEST: Final = 1e10  # seconds; about 300 years, and still exact in milliseco
 # What the fields that may be None hold else. Their annotations cannot be asked: compiled, they only say object.
 _OPTIONAL: Final[dict[str, str]] = {"secret": "bytes", "fr_timeout": "float", "fr_inv_timeout": "float", "wt_timer": "float"}
 
+_AT_LEAST_ONE: Final = (
+    *("max_forwards", "max_branches", "max_message_size", "max_headers", "max_line_length", "max_params"),
+    *("max_multipart_depth", "max_body_parts", "max_generations", "max_ready"),
+)
+
 
 @dataclass
 class Config:
@@ -58,11 +63,16 @@ class Config:
     # Bounds.
     max_message_size: int = 65_535  # bytes
     max_headers: int = 256  # header fields in one message
+    max_line_length: int = 8192  # bytes of the start line, or of one header field with its folding
+    max_params: int = 100  # parameters of one URI or of one value of a header field, together
+    max_multipart_depth: int = 4  # multipart bodies in multipart bodies
+    max_body_parts: int = 100  # of one multipart body, those inside its parts too
+    message_timeout: float = 32.0  # from the first byte of a message on a stream to its last
     max_generations: int = 100  # events raised by handlers of events raised by handlers ...
     max_ready: int = 1_000_000  # entries of waiting work; beyond it new requests get 503
 
     def __post_init__(self) -> None:
-        for name in ("t1", "t2", "t4", "timer_d", "timer_c", "trying_after", "max_suspension"):
+        for name in ("t1", "t2", "t4", "timer_d", "timer_c", "trying_after", "max_suspension", "message_timeout"):
             if not 0 < getattr(self, name) <= _LONGEST:
                 raise ConfigError(f"{name} must be more than 0 and at most {_LONGEST:.0f} s, not {getattr(self, name)}")
         for name in ("fr_timeout", "fr_inv_timeout", "wt_timer"):
@@ -72,7 +82,7 @@ class Config:
         for name in ("held_call_refresh", "cseq_delay", "default_expires", "min_expires", "max_expires", "max_contacts"):
             if not 0 <= getattr(self, name) <= _LONGEST:
                 raise ConfigError(f"{name} cannot be negative, nor above {_LONGEST:.0f}: {getattr(self, name)}")
-        for name in ("max_forwards", "max_branches", "max_message_size", "max_headers", "max_generations", "max_ready"):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.max_forwards > 255:  # 20.22
