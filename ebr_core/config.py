@@ -63,8 +63,8 @@ class Config:
     # Bounds.
     max_message_size: int = 65_535  # bytes
     max_headers: int = 256  # header fields in one message
-    max_line_length: int = 8192  # bytes of the start line, or of one header field with its folding
-    max_params: int = 100  # parameters of one URI or of one value of a header field, together
+    max_line_length: int = 8192  # characters of the start line, or of one header field with its folding
+    max_params: int = 500  # parameters of one URI or of one value of a header field, together
     max_multipart_depth: int = 4  # multipart bodies in multipart bodies
     max_body_parts: int = 100  # of one multipart body, those inside its parts too
     message_timeout: float = 32.0  # from the first byte of a message on a stream to its last

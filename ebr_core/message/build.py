@@ -124,28 +124,38 @@ def build_response(
     lines = [f"SIP/2.0 {status} {reason}"]
     names = [""]
     tag = request.to_tag
+    theirs = request.split()
     for index, name in enumerate(request.names):
         if name in _COPIED:
-            lines.append(request.lines[index])
+            lines.append(theirs[index])
         elif name == "to":
             if to_tag and not tag:
                 tag = to_tag
-                lines.append(f"{request.lines[index].rstrip(_BLANKS)};tag={to_tag}")
+                lines.append(f"{theirs[index].rstrip(_BLANKS)};tag={to_tag}")
             else:
-                lines.append(request.lines[index])
+                lines.append(theirs[index])
         elif (name == "record-route" and 101 <= status <= 299) or (name == "timestamp" and status == 100):
-            lines.append(request.lines[index])
+            lines.append(theirs[index])
         else:
             continue
         names.append(name)
     _add_fields(lines, names, headers, body)
-    response = Response(status, reason, lines, names, body)
-    response.call_id = request.call_id
-    response.cseq = request.cseq
-    response.cseq_method = request.cseq_method
-    response.from_tag = request.from_tag
-    response.to_tag = tag
-    response._via = request._via
+    response = Response(
+        status,
+        reason,
+        "\r\n".join(lines),
+        names,
+        body,
+        request.call_id,
+        request.cseq,
+        request.cseq_method,
+        request.from_uri,
+        request.from_tag,
+        request.to_uri,
+        tag,
+        -1,
+        request._via,
+    )
     response._from = request._from
     return response
 
@@ -166,8 +176,9 @@ def build_ack(invite: Request, response: Response) -> Request:
 def _same_branch(invite: Request, method: str, to: Message, headers: Sequence[tuple[str, str]]) -> Request:
     lines = [f"{method} {invite.uri} SIP/2.0"]
     names = [""]
+    theirs = invite.split()
     for index, name in enumerate(invite.names):
-        line = invite.lines[index]
+        line = theirs[index]
         if name == "via":
             if "via" in names:
                 continue
@@ -175,7 +186,7 @@ def _same_branch(invite: Request, method: str, to: Message, headers: Sequence[tu
             comma = top_comma(value)
             lines.append(f"Via: {value if comma < 0 else value[:comma].rstrip(_BLANKS)}")
         elif name == "to":
-            lines.append(to.lines[to.names.index("to")] if "to" in to.names else line)
+            lines.append(to.split()[to.names.index("to")] if "to" in to.names else line)
         elif name == "cseq":
             lines.append(f"CSeq: {invite.cseq} {method}")
         elif name in ("from", "call-id", "route"):
@@ -186,14 +197,22 @@ def _same_branch(invite: Request, method: str, to: Message, headers: Sequence[tu
     lines.append("Max-Forwards: 70")
     names.append("max-forwards")
     _add_fields(lines, names, headers, b"")
-    request = Request(method, invite.uri, lines, names, b"")
-    request.call_id = invite.call_id
-    request.cseq = invite.cseq
-    request.cseq_method = method
-    request.from_tag = invite.from_tag
-    request.to_tag = to.to_tag
-    request.max_forwards = 70
-    request._via = invite._via
+    request = Request(
+        method,
+        invite.uri,
+        "\r\n".join(lines),
+        names,
+        b"",
+        invite.call_id,
+        invite.cseq,
+        method,
+        invite.from_uri,
+        invite.from_tag,
+        to.to_uri,
+        to.to_tag,
+        70,
+        invite._via,
+    )
     request._request_uri = invite._request_uri
     return request
 
@@ -209,7 +228,7 @@ def build_request(method: str, uri: str, headers: Sequence[tuple[str, str]], bod
     lines = [""]
     names = [""]
     _add_fields(lines, names, headers, body)
-    request = Request(method, uri, lines, names, body)
+    request = Request(method, uri, "\r\n".join(lines), names, body)
     request.set_uri(uri)
     for name in ("from", "to", "call-id", "cseq", "max-forwards"):
         if name in names:

@@ -13,7 +13,7 @@ __all__ = ["MessageError"]
 class MessageError(EbrError):
     """What was received is not a SIP message, URI or header field that can be meant.
 
-    ``reason``: a short text, fit for a reason phrase. ``status``: the response it deserves: 400, 413 or 505.
+    ``reason``: a short text, fit for a reason phrase. ``status``: the response it deserves: 400, 413, 505 or 513.
     ``partial``: the request as far as it is known (Via, From, To, Call-ID, CSeq), enough to build that response from;
     None for a response, and where not even a Via to answer by could be read.
     """

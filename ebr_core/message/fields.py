@@ -16,7 +16,7 @@ from ebr_core.message.grammar import (
 )
 from ebr_core.message.uri import Uri
 
-__all__ = ["METHODS", "NameAddr", "Via", "parse_cseq", "parse_tag"]
+__all__ = ["METHODS", "NameAddr", "Via", "parse_address", "parse_cseq"]
 
 # RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086.
 METHODS: Final = frozenset(
@@ -34,13 +34,19 @@ class Via:
     ``transport`` in upper case; ``host`` as spelled, an IPv6 address without brackets; ``branch`` is "" where
     there is none.
 
-    Instead of ``params``, their text will do: they are then read when they are asked for.
+    Instead of ``params``, their text will do; with ``branch`` beside it, it is read when the rest is asked for.
     """
 
     __slots__ = ("_params", "_text", "branch", "host", "port", "protocol", "transport")
 
     def __init__(
-        self, transport: str, host: str, port: int | None, params: dict[str, str | None] | str, protocol: str = "SIP/2.0"
+        self,
+        transport: str,
+        host: str,
+        port: int | None,
+        params: dict[str, str | None] | str,
+        protocol: str = "SIP/2.0",
+        branch: str = "",
     ) -> None:
         self.protocol: Final = protocol
         self.transport: Final = transport
@@ -48,17 +54,11 @@ class Via:
         self.port: Final = port
         self._text = ""
         self._params: dict[str, str | None] | None = None
-        branch = ""
-        if isinstance(params, str):
-            # Most put the branch first, and of a response nothing else is asked.
-            if params[:7] == "branch=" and '"' not in params and "<" not in params:
-                self._text = params
-                branch = params[7:].partition(";")[0].strip()
-            else:
-                params = parse_params(params)
-        if not isinstance(params, str):
-            self._params = params
-            branch = params.get("branch") or ""
+        if branch and isinstance(params, str):
+            self._text = params
+        else:
+            self._params = known = parse_params(params) if isinstance(params, str) else params
+            branch = known.get("branch") or ""
         self.branch: Final[str] = branch
 
     @property
@@ -72,6 +72,16 @@ class Via:
     @staticmethod
     def parse(text: str) -> "Via":
         """The first value of an unfolded Via field. Raises MessageError (400)."""
+        head, _, params = text.partition(";")
+        # What nearly every Via looks like; everything else takes the longer way.
+        if head[:12] == "SIP/2.0/UDP " and params[:7] == "branch=" and "," not in params and '"' not in params:
+            host, colon, digits = head[12:].partition(":")
+            port = parse_number(digits, 65_535) if colon else -1
+            if (port >= 0 or not colon) and host.replace(".", "").isalnum() and host.isascii():
+                end = params.find(";")
+                branch = params[7:].strip() if end < 0 else params[7:end].strip()
+                return Via("UDP", host, None if port < 0 else port, params, "SIP/2.0", branch)
+        text = text.strip(" \t")
         if "," in text:
             comma = top_comma(text)
             if comma >= 0:
@@ -166,12 +176,25 @@ class NameAddr:
     in lower case, the values as they stand: quotes included, ``unquote`` takes them off.
     """
 
-    __slots__ = ("display", "params", "uri")
+    __slots__ = ("_params", "_text", "display", "uri")
 
-    def __init__(self, display: str, uri: str, params: dict[str, str | None] | None = None) -> None:
+    def __init__(self, display: str, uri: str, params: dict[str, str | None] | str | None = None) -> None:
         self.display = display
         self.uri = uri
-        self.params: Final[dict[str, str | None]] = {} if params is None else params
+        self._text = ""
+        self._params: dict[str, str | None] | None = None
+        if isinstance(params, str):
+            self._text = params
+        else:
+            self._params = {} if params is None else params
+
+    @property
+    def params(self) -> dict[str, str | None]:
+        """The parameters behind the bracket."""
+        params = self._params
+        if params is None:
+            params = self._params = parse_params(self._text)
+        return params
 
     @staticmethod
     def parse(text: str) -> "NameAddr":
@@ -179,6 +202,13 @@ class NameAddr:
 
         Raises MessageError (400). The URI inside is not examined.
         """
+        head, bracket, params = text.partition(">")
+        display, _, uri = head.rpartition("<")
+        # The usual shapes: a display name that is a word or quoted without escapes, or none.
+        if bracket and uri and (not params or (params[0] == ";" and '"' not in params and "<" not in params)):
+            plain = _plain_display(display) if display else "" if head[0] == "<" else None
+            if plain is not None:
+                return NameAddr(plain, uri, params)
         text = text.strip(" \t")
         display = ""
         start = 0
@@ -240,24 +270,28 @@ def _end_of_quotes(text: str) -> int:
     return end + 1
 
 
-def parse_tag(text: str) -> str:
-    """The tag in an unfolded From or To value, "" where there is none. Raises MessageError (400)."""
-    # The usual shape; everything else takes the longer way.
-    head, _, tag = text.partition(">;tag=")
-    if tag.isalnum() and ">" not in head and ('"' not in head or (head.count('"') == 2 and "\\" not in head)):
-        return tag
-    quote = text.rfind('"')
-    right = text.find(">", quote + 1)
-    if quote >= 0 and (right < 0 or "\\" in text or text.count('"') & 1):
-        return NameAddr.parse(text).tag
-    start = text.find(";tag=", right + 1)
-    if start < 0:
-        if text.find(";", right + 1) < 0:
-            return ""
-        # Blanks around the semicolon, or upper case.
-        return parse_params(text[right + 1 :].partition(";")[2]).get("tag") or ""
-    end = text.find(";", start + 5)
-    return text[start + 5 :].strip(" \t") if end < 0 else text[start + 5 : end].strip(" \t")
+def parse_address(text: str) -> tuple[str, str]:
+    """The URI and the tag ("" where there is none) of an unfolded From or To value. Raises MessageError (400)."""
+    # The usual shapes; everything else takes the longer way.
+    head, bracket, rest = text.partition(">")
+    display, left, uri = head.rpartition("<")
+    if left and uri and bracket:
+        tag = rest[5:]
+        if not rest or (tag.isalnum() and rest[:5] == ";tag="):
+            if not display or ('"' in display and display[0] == '"' and _plain_display(display) is not None):
+                return uri, tag
+    address = NameAddr.parse(text)
+    return address.uri, address.tag
+
+
+def _plain_display(text: str) -> str | None:
+    # What a display name without escapes says; None where it takes a closer look.
+    if "<" in text or "\\" in text:
+        return None
+    if '"' not in text:
+        return None if ";" in text else text.strip(" \t")
+    text = text.rstrip(" \t")
+    return text[1:-1] if text[0] == '"' and text.find('"', 1) == len(text) - 1 else None
 
 
 def parse_cseq(text: str) -> tuple[int, str]:
@@ -265,7 +299,7 @@ def parse_cseq(text: str) -> tuple[int, str]:
     digits, _, method = text.partition(" ")
     number = parse_number(digits, 0x7FFF_FFFF)
     if number < 0 or (method not in METHODS and (not method.isalpha() or not method.isascii())):
-        words = text.replace("\t", " ").split(" ", 1)
+        words = text.replace("\t", " ").strip(" ").split(" ", 1)
         number = parse_number(words[0], 0x7FFF_FFFF)
         method = words[1].strip(" ") if len(words) == 2 else ""
         if number < 0 or not is_token(method):

@@ -5,14 +5,17 @@ from ipaddress import IPv6Address
 from typing import Final
 
 from ebr_core.errors import LocalProtocolError
+from ebr_core.message.errors import MessageError
 
 __all__ = [
+    "SMALL",
     "check_text",
     "decode_text",
     "encode_text",
     "is_ip_address",
     "is_ipv6",
     "is_token",
+    "join_folded",
     "parse_number",
     "parse_params",
     "print_params",
@@ -34,8 +37,8 @@ _COMMAS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|,', re.DOTALL)
 _SEMICOLONS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|;', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
-# Nearly every number in a message is one of these; looking it up costs a third of converting it.
-_SMALL: Final = {str(number): number for number in range(1000)}
+# Nearly every number in a message is one of these (ports too); looking it up costs a third of converting it.
+SMALL: Final = {str(number): number for number in (*range(1000), *range(5060, 5100))}
 
 
 # These need no tidying: it is what they become.
@@ -59,7 +62,7 @@ def is_token(text: str) -> bool:
 
 def parse_number(text: str, limit: int) -> int:
     """The text as a decimal number from 0 to ``limit``; -1 where it is none (a sign, a blank, other scripts' digits)."""
-    small = _SMALL.get(text)
+    small = SMALL.get(text)
     if small is not None:
         return small if small <= limit else -1
     if not text.isdigit() or not text.isascii():
@@ -70,6 +73,25 @@ def parse_number(text: str, limit: int) -> int:
             return -1
     value = int(text)
     return value if value <= limit else -1
+
+
+def join_folded(lines: list[str]) -> list[str]:
+    """Physical lines as the lines that are meant: what begins with a blank continues the one before, CRLF between them (7.3.1).
+
+    The start line has no continuation: a second line that begins with a blank stays a line.
+    """
+    joined: list[str] = []
+    group: list[str] = []
+    for line in lines:
+        if group and line[:1] not in (" ", "\t"):
+            joined.append(group[0] if len(group) == 1 else "\r\n".join(group))
+            group = [line]
+        else:
+            group.append(line)
+    joined.append("\r\n".join(group))
+    if len(joined) > 0 and "\n" in joined[0]:
+        raise MessageError("Folded start line")
+    return joined
 
 
 def unfold(text: str) -> str:

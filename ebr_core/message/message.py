@@ -1,26 +1,33 @@
 """SIP messages as lines of text, with what routing needs already read (RFC 3261 7)."""
 
 from collections.abc import Sequence
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from ebr_core.errors import LocalProtocolError
 from ebr_core.message.errors import MessageError
-from ebr_core.message.fields import NameAddr, Via, parse_cseq, parse_tag
-from ebr_core.message.grammar import check_text, encode_text, parse_number, split_top, top_comma, unfold
+from ebr_core.message.fields import NameAddr, Via, parse_address, parse_cseq
+from ebr_core.message.grammar import check_text, encode_text, join_folded, parse_number, split_top, top_comma, unfold
 from ebr_core.message.names import SPELLINGS, canonical_name, display_name
 from ebr_core.message.uri import Uri
 
+if TYPE_CHECKING:
+    from ebr_core.message.headers import Field
+
 __all__ = ["Message", "Request", "Response"]
 
+T = TypeVar("T")
+
+_BLANKS: Final = (" ", "\t")
 _MAX_EXPIRES: Final = 0xFFFF_FFFF  # 20.19
 
 
 class Message:
     """What requests and responses share. Names of fields are taken in any spelling, compact too.
 
-    ``lines[0]`` is the start line, each further line one header field without its CRLF, folding kept; ``names`` runs
-    parallel with canonical lower-case names (``names[0]`` is ""). Change them through the methods only.
+    ``names`` has the canonical lower-case name of each field in order, behind a "" for the start line; ``lines`` runs
+    parallel: the start line, then each field without its CRLF, folding kept. Change them through the methods only.
     ``cseq`` and ``max_forwards`` are -1, the texts "" where the field is missing (only in messages built here).
+    ``from_uri`` and ``to_uri`` are texts.
 
     Every method that takes a value raises LocalProtocolError where CR, LF or NUL is in it. Every reading of a field that
     parsing did not examine (``from_``, ``to``, ``contacts``, ``routes``, a second Via) may raise MessageError (400).
@@ -29,6 +36,8 @@ class Message:
     __slots__ = (
         "_contacts",
         "_from",
+        "_head",
+        "_lines",
         "_routes",
         "_to",
         "_via",
@@ -37,23 +46,42 @@ class Message:
         "cseq",
         "cseq_method",
         "from_tag",
-        "lines",
+        "from_uri",
         "max_forwards",
         "names",
         "to_tag",
+        "to_uri",
     )
 
-    def __init__(self, lines: list[str], names: list[str], body: bytes) -> None:
-        self.lines: Final = lines
+    def __init__(
+        self,
+        head: str,
+        names: list[str],
+        body: bytes,
+        call_id: str,
+        cseq: int,
+        cseq_method: str,
+        from_uri: str,
+        from_tag: str,
+        to_uri: str,
+        to_tag: str,
+        max_forwards: int,
+        via: Via | None,
+    ) -> None:
+        # Either the head as one text, which is small and quick to splice, or, once somebody asked for them, its lines.
+        self._head = head
+        self._lines: list[str] | None = None
         self.names: Final = names
         self.body = body
-        self.call_id = ""
-        self.cseq = -1
-        self.cseq_method = ""
-        self.from_tag = ""
-        self.to_tag = ""
-        self.max_forwards = -1
-        self._via: Via | None = None
+        self.call_id = call_id
+        self.cseq = cseq
+        self.cseq_method = cseq_method
+        self.from_uri = from_uri
+        self.from_tag = from_tag
+        self.to_uri = to_uri
+        self.to_tag = to_tag
+        self.max_forwards = max_forwards
+        self._via = via
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
         self._contacts: list[NameAddr] | None = None
@@ -62,74 +90,116 @@ class Message:
     # -- reading
 
     @property
+    def lines(self) -> list[str]:
+        """The start line, and each field without its CRLF."""
+        lines = self._lines
+        if lines is None:
+            lines = self._lines = self.split()
+            self._head = ""
+        return lines
+
+    def split(self) -> list[str]:
+        """The same as ``lines``, for reading only: what changes the message may or may not show in it."""
+        if self._lines is not None:
+            return self._lines
+        lines = self._head.split("\r\n")
+        return lines if len(lines) == len(self.names) else join_folded(lines)
+
+    @property
+    def head(self) -> str:
+        """The start line and the fields, CRLF between them."""
+        return self._head if self._lines is None else "\r\n".join(self._lines)
+
+    @property
     def via(self) -> Via:
         """The top-most Via value; one with ``host`` "" where there is none (a response whose last Via was taken)."""
         via = self._via
         if via is None:
-            text = self.header("via")
+            text = self._header("via")
             via = self._via = Via("", "", None, {}) if text is None else Via.parse(text)
         return via
 
     def header(self, name: str) -> str | None:
         """The value of the first field of that name, unfolded and stripped."""
-        name = canonical_name(name)
-        if not name or name not in self.names:
+        return self._header(canonical_name(name))
+
+    def _header(self, name: str) -> str | None:
+        if name not in self.names or not name:  # "" stands beside the start line
             return None
-        line = self.lines[self.names.index(name)]
-        return unfold(line[line.find(":") + 1 :])
+        _, _, value = self.lines[self.names.index(name)].partition(":")
+        return unfold(value)
 
     def headers(self, name: str) -> list[str]:
         """The values of all fields of that name, one for each field."""
-        name = canonical_name(name)
-        if not name or name not in self.names:
+        return self._headers(canonical_name(name))
+
+    def _headers(self, name: str) -> list[str]:
+        names = self.names
+        if name not in names or not name:
             return []
         lines = self.lines
-        return [unfold(lines[i][lines[i].find(":") + 1 :]) for i, other in enumerate(self.names) if other == name]
+        first = names.index(name)
+        if names.count(name) == 1:
+            return [unfold(lines[first].partition(":")[2])]
+        return [unfold(lines[i].partition(":")[2]) for i in range(first, len(names)) if names[i] == name]
 
     def values(self, name: str) -> list[str]:
         """The values of all fields of that name, split at commas outside quotes and angle brackets; no empty ones.
 
         Not for fields whose grammar has commas of its own (Date, WWW-Authenticate, Authorization): see ``headers``.
         """
-        return [value for text in self.headers(name) for value in split_top(text, ",") if value]
+        return self._values(canonical_name(name))
+
+    def _values(self, name: str) -> list[str]:
+        texts = self._headers(name)
+        if len(texts) == 1 and texts[0] and "," not in texts[0]:
+            return texts
+        return [value for text in texts for value in split_top(text, ",") if value]
+
+    def read(self, field: "Field[T]") -> T:
+        """What a field of ``ebr_core.message.headers`` says: ``message.read(headers.RETRY_AFTER)``.
+
+        None, or an empty list, where the message has no such field. Raises MessageError (400) for what cannot be read.
+        """
+        return field.read(self)
 
     @property
     def from_(self) -> NameAddr:
         """The From field, read once. Raises MessageError (400)."""
         if self._from is None:
-            self._from = NameAddr.parse(self.header("from") or "")
+            self._from = NameAddr.parse(self._header("from") or "")
         return self._from
 
     @property
     def to(self) -> NameAddr:
         """The To field, read once. Raises MessageError (400)."""
         if self._to is None:
-            self._to = NameAddr.parse(self.header("to") or "")
+            self._to = NameAddr.parse(self._header("to") or "")
         return self._to
 
     @property
     def contacts(self) -> list[NameAddr]:
         """All Contact values; ``Contact: *`` gives one with the URI "*". Raises MessageError (400)."""
         if self._contacts is None:
-            self._contacts = [NameAddr.parse(value) for value in self.values("contact")]
+            self._contacts = [NameAddr.parse(value) for value in self._values("contact")]
         return self._contacts
 
     @property
     def routes(self) -> list[NameAddr]:
         """All Route values, the next hop first. Raises MessageError (400)."""
         if self._routes is None:
-            self._routes = [NameAddr.parse(value) for value in self.values("route")]
+            self._routes = [NameAddr.parse(value) for value in self._values("route")]
         return self._routes
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """All Record-Route values, the top-most first. Raises MessageError (400)."""
-        return [NameAddr.parse(value) for value in self.values("record-route")]
+        return [NameAddr.parse(value) for value in self._values("record-route")]
 
     @property
     def expires(self) -> int | None:
         """The Expires field in seconds, at most 2**32-1 (20.19); None where it is missing or no number."""
-        text = self.header("expires")
+        text = self._header("expires")
         if text is None or not text.isdigit() or not text.isascii():
             return None
         seconds = parse_number(text, _MAX_EXPIRES)
@@ -138,13 +208,13 @@ class Message:
     @property
     def content_type(self) -> str | None:
         """The media type in lower case, without parameters: "application/sdp"."""
-        text = self.header("content-type")
+        text = self._header("content-type")
         return None if text is None else text.partition(";")[0].rstrip(" \t").lower()
 
     def to_bytes(self) -> bytes:
         """The message as it goes out. A message that was received and not changed gives the very same bytes (line ends
         that were a bare LF become CRLF)."""
-        return encode_text("\r\n".join(self.lines) + "\r\n\r\n") + self.body
+        return encode_text(self.head + "\r\n\r\n") + self.body
 
     # -- changing
 
@@ -186,6 +256,15 @@ class Message:
     def pop_value(self, name: str) -> str | None:
         """Take out and return the first value of that header, be it a whole line or the first of a comma list."""
         name = canonical_name(name)
+        if name == "via" and len(self.names) > 1:
+            start, end = self._top_via()
+            if start > 0:
+                value = self._head[start:end].strip(" \t")
+                if value:
+                    self._head = self._head[: start - 7] + self._head[end:]
+                    del self.names[1]
+                    self._via = None
+                    return value
         popped: str | None = None
         while not popped and name and name in self.names:
             index = self.names.index(name)
@@ -209,6 +288,18 @@ class Message:
             self._changed(name)
         return popped or None
 
+    def _top_via(self) -> tuple[int, int]:
+        # Where in the head the value of the top-most Via is, when it stands as usual: first of the fields, one value in one
+        # line. It can then be spliced. (-1, -1) where it does not.
+        if self._lines is not None or self.names[1] != "via":
+            return -1, -1
+        head = self._head
+        line = head.find("\r\n") + 2
+        end = head.find("\r\n", line)
+        if end < 0 or head[line : line + 5] != "Via: " or "," in head[line:end] or head[end + 2 : end + 3] in _BLANKS:
+            return -1, -1
+        return line + 5, end
+
     def set_body(self, body: bytes, content_type: str | None = None) -> None:
         """A new body, with its Content-Length, and its Content-Type where one is given."""
         if content_type is not None:
@@ -221,11 +312,15 @@ class Message:
         raise NotImplementedError
 
     def _copy_core(self, other: "Message") -> None:
+        if other._lines is not None:
+            self._lines = other._lines.copy()
         # What is cached is never changed in place, so both may have it.
         self.call_id = other.call_id
         self.cseq = other.cseq
         self.cseq_method = other.cseq_method
+        self.from_uri = other.from_uri
         self.from_tag = other.from_tag
+        self.to_uri = other.to_uri
         self.to_tag = other.to_tag
         self.max_forwards = other.max_forwards
         self._via = other._via
@@ -251,10 +346,10 @@ class Message:
     def _read_core(self, name: str, value: str) -> None:
         if name == "from":
             self._from = None
-            self.from_tag = parse_tag(value)
+            self.from_uri, self.from_tag = parse_address(value) if value else ("", "")
         elif name == "to":
             self._to = None
-            self.to_tag = parse_tag(value)
+            self.to_uri, self.to_tag = parse_address(value) if value else ("", "")
         elif name == "call-id":
             self.call_id = value
         elif name == "cseq":
@@ -271,8 +366,27 @@ class Request(Message):
 
     __slots__ = ("_request_uri", "method", "uri")
 
-    def __init__(self, method: str, uri: str, lines: list[str], names: list[str], body: bytes) -> None:
-        Message.__init__(self, lines, names, body)  # super() costs twice as much
+    def __init__(
+        self,
+        method: str,
+        uri: str,
+        head: str,
+        names: list[str],
+        body: bytes,
+        call_id: str = "",
+        cseq: int = -1,
+        cseq_method: str = "",
+        from_uri: str = "",
+        from_tag: str = "",
+        to_uri: str = "",
+        to_tag: str = "",
+        max_forwards: int = -1,
+        via: Via | None = None,
+    ) -> None:
+        # super() costs twice as much
+        Message.__init__(
+            self, head, names, body, call_id, cseq, cseq_method, from_uri, from_tag, to_uri, to_tag, max_forwards, via
+        )
         self.method: Final = method
         self.uri = uri
         self._request_uri: Uri | None = None
@@ -298,26 +412,31 @@ class Request(Message):
         ``host``: numeric address without brackets. Raises MessageError (400) only where ``via`` would.
         """
         via = self.via
-        if via.came_from(host):
+        names = self.names
+        if "via" not in names or via.came_from(host):
             return
-        if "via" not in self.names:
-            return
-        index = self.names.index("via")
-        line = self.lines[index]
-        colon = line.find(":")
         stamped = via.stamped(host, port)
+        start, end = self._top_via()
+        if start > 0:
+            self._head = f"{self._head[:start]}{stamped}{self._head[end:]}"
+            self._via = stamped
+            return
+        lines = self.lines
+        index = names.index("via")
+        line = lines[index]
+        colon = line.find(":")
         text = f"{line[:colon]}: {stamped}"
         if "," in line:
             value = unfold(line[colon + 1 :])
             comma = top_comma(value)
             if comma >= 0:
                 text += value[comma:]
-        self.lines[index] = text
+        lines[index] = text
         self._via = stamped
 
     def copy(self) -> "Request":
         """The same request with lists of its own."""
-        other = Request(self.method, self.uri, self.lines.copy(), self.names.copy(), self.body)
+        other = Request(self.method, self.uri, self._head, self.names.copy(), self.body)
         other._copy_core(self)
         other._request_uri = self._request_uri
         return other
@@ -328,25 +447,42 @@ class Request(Message):
         The names of ``fields`` are well-known ones, spelled as printed. Raises LocalProtocolError, as ``insert`` does.
         """
         _check_uri(uri)
-        lines = [f"{self.method} {uri} SIP/2.0"]
+        start = f"{self.method} {uri} SIP/2.0"
         names = [""]
         for name, value in fields:
             check_text(value, name)
-            lines.append(f"{name}: {value}")
+            start += f"\r\n{name}: {value}"
             names.append(SPELLINGS[name][0])
-        lines += self.lines[1:]
         names += self.names[1:]
-        if "max-forwards" in names:
-            lines[names.index("max-forwards")] = f"Max-Forwards: {max_forwards}"
+        head = self.head
+        rest = head[head.find("\r\n") :]
+        before, found, after = rest.partition(f"\r\nMax-Forwards: {self.max_forwards}\r\n")
+        if found:
+            rest = f"{before}\r\nMax-Forwards: {max_forwards}\r\n{after}"
+        elif "max-forwards" in names:
+            lines = self.lines.copy()
+            lines[self.names.index("max-forwards")] = f"Max-Forwards: {max_forwards}"
+            lines[0] = ""
+            rest = "\r\n".join(lines)
         else:
-            lines.append(f"Max-Forwards: {max_forwards}")
+            rest += f"\r\nMax-Forwards: {max_forwards}"
             names.append("max-forwards")
-        other = Request(self.method, uri, lines, names, self.body)
-        other._copy_core(self)
-        other.max_forwards = max_forwards
-        other._via = None
-        other._routes = None
-        return other
+        return Request(
+            self.method,
+            uri,
+            start + rest,
+            names,
+            self.body,
+            self.call_id,
+            self.cseq,
+            self.cseq_method,
+            self.from_uri,
+            self.from_tag,
+            self.to_uri,
+            self.to_tag,
+            max_forwards,
+            None,
+        )
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.uri} {self.call_id}>"
@@ -364,14 +500,33 @@ class Response(Message):
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str, lines: list[str], names: list[str], body: bytes) -> None:
-        Message.__init__(self, lines, names, body)  # super() costs twice as much
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        head: str,
+        names: list[str],
+        body: bytes,
+        call_id: str = "",
+        cseq: int = -1,
+        cseq_method: str = "",
+        from_uri: str = "",
+        from_tag: str = "",
+        to_uri: str = "",
+        to_tag: str = "",
+        max_forwards: int = -1,
+        via: Via | None = None,
+    ) -> None:
+        # super() costs twice as much
+        Message.__init__(
+            self, head, names, body, call_id, cseq, cseq_method, from_uri, from_tag, to_uri, to_tag, max_forwards, via
+        )
         self.status: Final = status
         self.reason: Final = reason
 
     def copy(self) -> "Response":
         """The same response with lists of its own."""
-        other = Response(self.status, self.reason, self.lines.copy(), self.names.copy(), self.body)
+        other = Response(self.status, self.reason, self._head, self.names.copy(), self.body)
         other._copy_core(self)
         return other
 

@@ -1,5 +1,6 @@
 """Names of header fields: compact forms (RFC 3261 7.3.3, 20), how they are looked up, how they are printed."""
 
+from functools import lru_cache
 from typing import Final
 
 from ebr_core.errors import LocalProtocolError
@@ -17,6 +18,7 @@ __all__ = [
     "VIA",
     "canonical_name",
     "display_name",
+    "field_name",
 ]
 
 # What the one pass over the lines does with a field; the numbers are in order of how often they are asked.
@@ -94,14 +96,29 @@ SPELLINGS: Final[dict[str, tuple[str, int]]] = _spellings()
 
 def canonical_name(text: str) -> str:
     """The lower-case long form of a field name ("via" for "v"); "" where the text is not a token."""
-    entry = SPELLINGS.get(text)
-    if entry is not None:
-        return entry[0]
+    try:
+        return SPELLINGS[text][0]
+    except KeyError:
+        return field_name(text)[0]
+
+
+def field_name(text: str) -> tuple[str, int]:
+    """The canonical name, and its kind, of what is not among the usual spellings; the name is "" for what is no token."""
+    return _remembered(text) if len(text) <= _SHORT else _field_name(text)
+
+
+def _field_name(text: str) -> tuple[str, int]:
     text = text.rstrip(" \t")
     if not is_token(text):
-        return ""
+        return "", OTHER
     lower = text.lower()
-    return _COMPACT.get(lower, lower)
+    lower = _COMPACT.get(lower, lower)
+    return lower, _KINDS.get(lower, OTHER)
+
+
+# Who sends a field that is not in the table sends it in every message. Long names are not kept: the memory has a bound.
+_SHORT: Final = 40
+_remembered: Final = lru_cache(maxsize=1024)(_field_name)
 
 
 def display_name(name: str) -> str:

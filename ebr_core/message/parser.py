@@ -4,8 +4,8 @@ from typing import Final
 
 from ebr_core.config import Config
 from ebr_core.message.errors import MessageError
-from ebr_core.message.fields import METHODS, Via, parse_cseq, parse_tag
-from ebr_core.message.grammar import decode_text, is_token, parse_number, unfold
+from ebr_core.message.fields import METHODS, Via, parse_address, parse_cseq
+from ebr_core.message.grammar import SMALL, decode_text, is_token, join_folded, parse_number, split_top, unfold
 from ebr_core.message.message import Request, Response
 from ebr_core.message.names import (
     CALL_ID,
@@ -13,11 +13,12 @@ from ebr_core.message.names import (
     CSEQ,
     FROM,
     MAX_FORWARDS,
-    OTHER,
     SPELLINGS,
     TO,
     VIA,
     canonical_name,
+    display_name,
+    field_name,
 )
 
 __all__ = ["parse_message"]
@@ -29,46 +30,66 @@ _ANSWERABLE: Final = ("from", "to", "call-id", "cseq")
 def parse_message(data: bytes, config: Config | None = None) -> Request | Response:
     """Read one datagram. Leading line ends are skipped; bytes behind Content-Length are cut off.
 
-    Raises MessageError and nothing else, whatever the bytes: 400, 413 (``Config.max_message_size`` bytes or
-    ``Config.max_headers`` fields exceeded), 505 (another version of SIP).
+    Raises MessageError and nothing else, whatever the bytes: 400, 413 (longer than ``Config.max_message_size``, but not its
+    head), 505 (another version of SIP), 513 (a head that is too long, has more than ``Config.max_headers`` fields, a field
+    longer than ``Config.max_line_length``, or a value with more than ``Config.max_params`` parameters).
     """
     if config is None:
         config = _DEFAULT
     try:
         if len(data) > config.max_message_size:
-            raise MessageError("Message Too Large", 413)
-        return _parse(data, config)
+            raise _too_large(data, config)
+        if data[:1] in (b"\r", b"\n"):
+            data = data.lstrip(b"\r\n")
+        end = data.find(b"\r\n\r\n")
+        head = decode_text(data[:end] if end >= 0 else b"")
+        lines = head.split("\r\n")
+        # A CR or LF that is left inside a line was no proper line end.
+        text = "".join(lines)
+        if end < 0 or "\n" in text or "\r" in text:
+            lines, body = _split_loosely(data)
+            head = "\r\n".join(lines)
+            text = "".join(lines)
+        else:
+            body = data[end + 4 :]
+        if "\0" in text and "\0" in text.replace("\\\0", ""):  # legal as a quoted pair only
+            raise MessageError("NUL in the header")
+        # A head that short has no value with that many parameters.
+        if len(lines) > config.max_headers or len(text) > config.max_line_length or len(text) > 2 * config.max_params:
+            _check_limits(lines, config)
+        try:
+            return _parse_lines(head, lines, body, False)
+        except MessageError:
+            # Folding is rare: it is looked for only when something cannot be read.
+            joined = join_folded(lines)
+            if len(joined) == len(lines):
+                raise
+        return _parse_lines(head, joined, body, True)
     except MessageError as error:
         raise MessageError(error.reason, error.status, _partial(data, config)) from None
 
 
-def _parse(data: bytes, config: Config) -> Request | Response:
-    if data[:1] in (b"\r", b"\n"):
-        data = data.lstrip(b"\r\n")
-    end = data.find(b"\r\n\r\n")
-    lines = decode_text(data[:end] if end >= 0 else b"").split("\r\n")
-    # A CR or LF that is left inside a line was no proper line end.
-    rest = "".join(lines)
-    if end < 0 or "\n" in rest or "\r" in rest:
-        lines, body = _split_loosely(data)
-        rest = "".join(lines)
-    else:
-        body = data[end + 4 :]
-    if "\0" in rest and "\0" in rest.replace("\\\0", ""):  # legal as a quoted pair only
-        raise MessageError("NUL in the header")
-    if len(lines) > config.max_headers + 1:
-        raise MessageError("Too Many Header Fields", 413)
-    try:
-        return _parse_lines(lines, body, False)
-    except MessageError:
-        # Folding is rare: it is looked for only when something cannot be read.
-        joined = _join_folded(lines)
-        if len(joined) == len(lines):
-            raise
-    return _parse_lines(joined, body, True)
+def _too_large(data: bytes, config: Config) -> MessageError:
+    head = data[: config.max_message_size]
+    if b"\r\n\r\n" in head or b"\n\n" in head or b"\n\r\n" in head:
+        return MessageError("Request Entity Too Large", 413)
+    return MessageError("Message Too Large", 513)
 
 
-def _parse_lines(lines: list[str], body: bytes, folded: bool) -> Request | Response:
+def _check_limits(lines: list[str], config: Config) -> None:
+    joined = join_folded(lines)
+    if len(joined) > config.max_headers + 1:
+        raise MessageError("Too Many Header Fields", 513)
+    for line in joined:
+        if len(line) > config.max_line_length:
+            raise MessageError("Header Field Too Long", 513)
+        if line.count(";") > config.max_params:
+            for value in split_top(line, ","):
+                if value.count(";") > config.max_params:
+                    raise MessageError("Too Many Parameters", 513)
+
+
+def _parse_lines(head: str, lines: list[str], body: bytes, folded: bool) -> Request | Response:
     method = uri = reason = ""
     status = 0
     start = lines[0]
@@ -76,98 +97,78 @@ def _parse_lines(lines: list[str], body: bytes, folded: bool) -> Request | Respo
         status, reason = _status_line(start)
     else:
         words = start.split(" ")
-        if len(words) != 3 or words[2] != "SIP/2.0" or words[0] not in METHODS or not _may_be_uri(words[1]):
+        if len(words) != 3 or words[2] != "SIP/2.0" or words[0] not in METHODS or _is_odd(words[1]):
             words = _odd_start_line(words)
         method = words[0]
         uri = words[1]
 
     names: list[str] = [""]
-    via: Via | None = None
-    call_id = ""
-    cseq = -1
-    cseq_method = ""
-    from_tag: str | None = None
-    to_tag: str | None = None
-    max_forwards = -1
-    length = -1
+    core: list[str | None] = [None, None, None, None, None, None, None, None]
     for line in lines[1:]:
-        spelling, colon, value = line.partition(":")
-        if spelling in SPELLINGS and colon:
+        spelling, colon, value = line.partition(": ")
+        try:
             name, kind = SPELLINGS[spelling]
-        else:
-            name = canonical_name(spelling) if colon else ""
-            if not name:
-                raise MessageError("Malformed header field")
-            name, kind = SPELLINGS.get(name, (name, OTHER))
+        except KeyError:
+            spelling, colon, value = line.partition(":")
+            name, kind = field_name(spelling)
         names.append(name)
-        if not kind:  # OTHER: by far the most
-            continue
-        value = value.strip(" \t")
-        if folded:
-            value = unfold(value)
-        if kind == VIA:
-            if via is None:
-                via = Via.parse(value)
-        elif kind == FROM:
-            if from_tag is not None or not value:
-                raise MessageError("Malformed From")
-            from_tag = parse_tag(value)
-        elif kind == TO:
-            if to_tag is not None or not value:
-                raise MessageError("Malformed To")
-            to_tag = parse_tag(value)
-        elif kind == CALL_ID:
-            if call_id or not value:
-                raise MessageError("Malformed Call-ID")
-            call_id = value
-        elif kind == CSEQ:
-            if cseq >= 0:
-                raise MessageError("More than one CSeq")
-            cseq, cseq_method = parse_cseq(value)
-        elif kind == MAX_FORWARDS:
-            if max_forwards >= 0:
-                raise MessageError("More than one Max-Forwards")
-            max_forwards = parse_number(value, 255)
-            if max_forwards < 0:
-                raise MessageError("Malformed Max-Forwards")
-        elif kind == CONTENT_LENGTH:
-            if length >= 0:
-                raise MessageError("More than one Content-Length")
-            length = parse_number(value, 0x7FFF_FFFF)
+        if kind:  # OTHER is by far the most
+            if core[kind] is None:
+                core[kind] = unfold(value) if folded else value
+            elif kind != VIA:  # of these, only Via may be there again
+                raise MessageError(f"More than one {display_name(name)}")
+            elif not colon:
+                raise MessageError("Malformed header field")
+        elif not colon or not name:
+            raise MessageError("Malformed header field")
+
+    via_text = core[VIA]
+    from_text = core[FROM]
+    to_text = core[TO]
+    call_id = core[CALL_ID]
+    cseq_text = core[CSEQ]
+    if call_id:
+        call_id = call_id.strip(" \t")
+    if not via_text or not from_text or not to_text or not call_id or not cseq_text:
+        raise MessageError(_missing(via_text, from_text, to_text, call_id))
+    via = Via.parse(via_text)
+    from_uri, from_tag = parse_address(from_text)
+    to_uri, to_tag = parse_address(to_text)
+    digits, _, cseq_method = cseq_text.partition(" ")
+    if cseq_method in METHODS and len(digits) < 10 and digits.isdigit() and digits.isascii():
+        cseq = int(digits)
+    else:
+        cseq, cseq_method = parse_cseq(cseq_text)
+    max_forwards = -1
+    text = core[MAX_FORWARDS]
+    if text is not None:
+        max_forwards = SMALL.get(text, -1)
+        if not 0 <= max_forwards <= 255:
+            max_forwards = parse_number(text.strip(" \t"), 255)
+        if max_forwards < 0:
+            raise MessageError("Malformed Max-Forwards")
+    text = core[CONTENT_LENGTH]
+    if text is not None:
+        length = SMALL.get(text, -1)
+        if length != len(body):
+            if length < 0:
+                length = parse_number(text.strip(" \t"), 0x7FFF_FFFF)
             if length < 0:
                 raise MessageError("Malformed Content-Length")
-
-    if via is None or from_tag is None or to_tag is None or not call_id or cseq < 0:
-        raise MessageError(_missing(via is None, from_tag is None, to_tag is None, not call_id))
-    if length >= 0 and length != len(body):
-        if length > len(body):
-            raise MessageError("Content-Length larger than the body")
-        body = body[:length]
+            if length > len(body):
+                raise MessageError("Content-Length larger than the body")
+            body = body[:length]
     if status:
-        response = Response(status, reason, lines, names, body)
-        response.call_id = call_id
-        response.cseq = cseq
-        response.cseq_method = cseq_method
-        response.from_tag = from_tag
-        response.to_tag = to_tag
-        response.max_forwards = max_forwards
-        response._via = via
-        return response
+        return Response(
+            status, reason, head, names, body, call_id, cseq, cseq_method, from_uri, from_tag, to_uri, to_tag, max_forwards, via
+        )
     if cseq_method != method:
         raise MessageError("CSeq method differs from the request's")
-    request = Request(method, uri, lines, names, body)
-    request.call_id = call_id
-    request.cseq = cseq
-    request.cseq_method = cseq_method
-    request.from_tag = from_tag
-    request.to_tag = to_tag
-    request.max_forwards = max_forwards
-    request._via = via
-    return request
+    return Request(method, uri, head, names, body, call_id, cseq, method, from_uri, from_tag, to_uri, to_tag, max_forwards, via)
 
 
-def _missing(via: bool, from_: bool, to: bool, call_id: bool) -> str:
-    return f"Missing {'Via' if via else 'From' if from_ else 'To' if to else 'Call-ID' if call_id else 'CSeq'}"
+def _missing(via: str | None, from_: str | None, to: str | None, call_id: str | None) -> str:
+    return f"Missing {'Via' if not via else 'From' if not from_ else 'To' if not to else 'Call-ID' if not call_id else 'CSeq'}"
 
 
 def _status_line(line: str) -> tuple[int, str]:
@@ -178,9 +179,9 @@ def _status_line(line: str) -> tuple[int, str]:
     return status, reason
 
 
-def _may_be_uri(text: str) -> bool:
+def _is_odd(uri: str) -> bool:
     # The rest is `Uri.parse`'s to find out, when the URI is asked for.
-    return text != "" and "<" not in text and '"' not in text and "\t" not in text
+    return "<" in uri or '"' in uri or "\t" in uri or not uri
 
 
 def _odd_start_line(words: list[str]) -> list[str]:
@@ -190,7 +191,7 @@ def _odd_start_line(words: list[str]) -> list[str]:
         raise MessageError("Version Not Supported", 505)
     if len(words) == 3 and version[:4] == "SIP/" and version != "SIP/2.0" and is_token(words[0]):
         raise MessageError("Version Not Supported", 505)
-    if len(words) != 3 or version != "SIP/2.0" or not is_token(words[0]) or not _may_be_uri(words[1]):
+    if len(words) != 3 or version != "SIP/2.0" or not is_token(words[0]) or _is_odd(words[1]):
         raise MessageError("Malformed start line")
     return words
 
@@ -213,21 +214,6 @@ def _split_loosely(data: bytes) -> tuple[list[str], bytes]:
     return lines, body
 
 
-def _join_folded(lines: list[str]) -> list[str]:
-    joined: list[str] = []
-    group: list[str] = []
-    for line in lines:
-        if group and line[:1] not in (" ", "\t"):
-            joined.append(group[0] if len(group) == 1 else "\r\n".join(group))
-            group = [line]
-        else:
-            group.append(line)
-    joined.append("\r\n".join(group))
-    if len(joined) > 0 and "\n" in joined[0]:
-        raise MessageError("Folded start line")
-    return joined
-
-
 def _partial(data: bytes, config: Config) -> Request | None:
     """What an answer to a malformed request needs: each field as far as it can be read, None without a usable Via."""
     text = decode_text(data[: config.max_message_size].lstrip(b"\r\n")).replace("\r\n", "\n")
@@ -239,10 +225,10 @@ def _partial(data: bytes, config: Config) -> Request | None:
     if not is_token(method) or len(words) < 2 or "\r" in lines[0] or "\0" in lines[0]:
         return None
     try:
-        lines = _join_folded(lines)
+        lines = join_folded(lines)
     except MessageError:
         return None
-    request = Request(method, words[1], [lines[0]], [""], b"")
+    request = Request(method, words[1], lines[0], [""], b"")
     for line in lines[1:]:
         colon = line.find(":")
         name = canonical_name(line[:colon]) if colon > 0 else ""

@@ -153,7 +153,7 @@ def test_every_prefix_of_a_message_is_answered_or_counted(data: bytes) -> None:
     ("data", "status"),
     [
         (invite() + b" " * 2000, 413),
-        (OPTIONS.replace(b"Content-Length: 0\r\n", b"X: y\r\n" * 60), 413),
+        (OPTIONS.replace(b"Content-Length: 0\r\n", b"X: y\r\n" * 60), 513),
         (OPTIONS.replace(b"SIP/2.0\r\n", b"SIP/3.0\r\n", 1), 505),
         (OPTIONS.replace(b"CSeq: 1 ", b"CSeq: 99999999999 "), 400),
         (OPTIONS.replace(b"CSeq: 1 OPTIONS", b"CSeq: 1 INVITE"), 400),

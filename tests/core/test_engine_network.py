@@ -306,7 +306,7 @@ def test_thousands_of_routes_that_name_us_cost_linear_time(method: str, uri: str
         data = packet(method, uri=uri, to="<sip:bob@example.org>;tag=t", Route=routes)
         taken = []
         for _ in range(3):
-            bench = Bench(Script())
+            bench = Bench(Script(), max_line_length=65_535)
             began = process_time()
             bench.feed(data)
             taken.append(process_time() - began)

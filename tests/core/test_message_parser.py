@@ -45,8 +45,8 @@ COMPACT = (
 )
 
 
-def request(data: bytes) -> Request:
-    message = parse_message(data)
+def request(data: bytes, config: Config | None = None) -> Request:
+    message = parse_message(data, config)
     assert isinstance(message, Request)
     return message
 
@@ -188,10 +188,38 @@ def test_other_versions() -> None:
 
 
 def test_limits() -> None:
-    assert refused(INVITE, Config(max_message_size=len(INVITE) - 1)).status == 413
     assert parse_message(INVITE, Config(max_message_size=len(INVITE))).cseq == 314159
-    assert refused(INVITE, Config(max_headers=8)).status == 413
+    for size, status in ((len(INVITE) - 1, 413), (len(INVITE) - 4, 413), (len(INVITE) - 5, 513), (1, 513)):
+        assert refused(INVITE, Config(max_message_size=size)).status == status, size
     assert parse_message(INVITE, Config(max_headers=9)).cseq == 314159
+    assert refused(INVITE, Config(max_headers=8)).status == 513
+    longest = max(len(line) for line in request(INVITE).lines)
+    assert parse_message(INVITE, Config(max_line_length=longest)).cseq == 314159
+    assert refused(INVITE, Config(max_line_length=longest - 1)).status == 513
+
+
+def test_folding_counts_for_a_line_and_not_for_a_field() -> None:
+    folded = INVITE.replace(b"X-Odd: ", b"X-Odd: " + b"a\r\n " * 100)
+    assert parse_message(folded, Config(max_headers=9)).cseq == 314159
+    assert refused(folded, Config(max_line_length=200)).status == 513
+
+
+@pytest.mark.parametrize(
+    "field", [b"X-Odd: ", b"Contact: <sip:a>,<sip:b>", b'Contact: "<', b"From: <sip:a;a;a;a;a>", b"Contact: <sip:a;b?x=1>"]
+)
+def test_the_parameters_of_one_value_are_counted(field: bytes) -> None:
+    name, _, start = field.partition(b": ")
+    for count, refusal in ((9, False), (11, True)):
+        value = start + b";p=1" * (count - start.count(b";")) + (b'">;a <sip:a>' if b'"' in start else b"")
+        lines = [line for line in INVITE.split(b"\r\n") if not line.startswith(name + b":")]
+        data = b"\r\n".join([lines[0], name + b": " + value, *lines[1:]])
+        if refusal:
+            error = refused(data, Config(max_params=10))
+            assert (error.status, error.reason) == (513, "Too Many Parameters")
+        elif b'"' not in start:
+            assert parse_message(data, Config(max_params=10)).header(name.decode()) == value.decode()
+    many = b"Contact: " + b",".join([b"<sip:a;b>;c"] * 50)
+    assert len(request(INVITE.replace(b"X-Odd:", many + b"\r\nX-Odd:"), Config(max_params=10)).contacts) == 51
 
 
 def test_partial_request_is_enough_for_an_answer() -> None:
@@ -199,7 +227,7 @@ def test_partial_request_is_enough_for_an_answer() -> None:
     assert error.partial is not None
     answer = parse_message(build_response(error.partial, error.status, error.reason, to_tag="t").to_bytes())
     assert isinstance(answer, Response)
-    assert (answer.status, answer.reason, answer.via.branch) == (400, "Malformed Max-Forwards", "z9hG4bK776asdhds")
+    assert (answer.status, answer.reason, answer.via.branch) == (400, "Malformed header field", "z9hG4bK776asdhds")
     assert (answer.from_tag, answer.to_tag, answer.cseq_method) == ("1928301774", "t", "INVITE")
 
 
@@ -227,7 +255,7 @@ def test_torture_messages_parse_or_are_refused() -> None:
 
 
 def expect_status(error: MessageError) -> None:
-    assert error.status in (400, 413, 505)
+    assert error.status in (400, 413, 505, 513)
 
 
 def read_all(data: bytes) -> None:
