@@ -150,7 +150,8 @@ class Proxy:
                 routes = request.values("route")
                 if routes:
                     return Uri.parse(NameAddr.parse(routes[0]).uri)
-            return Uri.parse(target.received or target.uri)
+            text = target.received or target.uri
+            return request.request_uri if text == request.uri else Uri.parse(text)
         except MessageError:
             return None
 
