@@ -34,6 +34,7 @@ class Message:
     """
 
     __slots__ = (
+        "_contact",
         "_contacts",
         "_from",
         "_head",
@@ -84,6 +85,7 @@ class Message:
         self._via = via
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
+        self._contact: str | None = None  # the text of the only Contact field, where that is known
         self._contacts: list[NameAddr] | None = None
         self._routes: list[NameAddr] | None = None
 
@@ -180,7 +182,9 @@ class Message:
     @property
     def contacts(self) -> list[NameAddr]:
         """All Contact values; ``Contact: *`` gives one with the URI "*". Raises MessageError (400)."""
-        if self._contacts is None:
+        if self._contacts is None and self._contact and "," not in self._contact:
+            self._contacts = [NameAddr.parse(self._contact)]
+        elif self._contacts is None:
             self._contacts = [NameAddr.parse(value) for value in self._values("contact")]
         return self._contacts
 
@@ -199,6 +203,8 @@ class Message:
     @property
     def expires(self) -> int | None:
         """The Expires field in seconds, at most 2**32-1 (20.19); None where it is missing or no number."""
+        if "expires" not in self.names:
+            return None
         text = self._header("expires")
         if text is None or not text.isdigit() or not text.isascii():
             return None
@@ -326,6 +332,7 @@ class Message:
         self._via = other._via
         self._from = other._from
         self._to = other._to
+        self._contact = other._contact
         self._contacts = other._contacts
         self._routes = other._routes
 
@@ -336,6 +343,7 @@ class Message:
         elif name == "route":
             self._routes = None
         elif name == "contact":
+            self._contact = None
             self._contacts = None
         elif name in ("from", "to", "call-id", "cseq", "max-forwards"):
             try:

@@ -8,6 +8,7 @@ from ebr_core.message.grammar import is_token
 
 __all__ = [
     "CALL_ID",
+    "CONTACT",
     "CONTENT_LENGTH",
     "CSEQ",
     "FROM",
@@ -30,6 +31,7 @@ CALL_ID: Final = 4
 CSEQ: Final = 5
 MAX_FORWARDS: Final = 6
 CONTENT_LENGTH: Final = 7
+CONTACT: Final = 8
 
 _KINDS: Final = {
     "via": VIA,
@@ -39,6 +41,7 @@ _KINDS: Final = {
     "cseq": CSEQ,
     "max-forwards": MAX_FORWARDS,
     "content-length": CONTENT_LENGTH,
+    "contact": CONTACT,
 }
 
 # RFC 3261 20, 3515, 3841, 3892, 3903, 4028, 4474, 5360, 6665.

@@ -9,6 +9,7 @@ from ebr_core.message.grammar import SMALL, decode_text, is_token, join_folded, 
 from ebr_core.message.message import Request, Response
 from ebr_core.message.names import (
     CALL_ID,
+    CONTACT,
     CONTENT_LENGTH,
     CSEQ,
     FROM,
@@ -39,15 +40,17 @@ def parse_message(data: bytes, config: Config | None = None) -> Request | Respon
     try:
         if len(data) > config.max_message_size:
             raise _too_large(data, config)
-        if data[:1] in (b"\r", b"\n"):
-            data = data.lstrip(b"\r\n")
         end = data.find(b"\r\n\r\n")
-        head = decode_text(data[:end] if end >= 0 else b"")
+        if end <= 0:
+            data = data.lstrip(b"\r\n")
+            end = data.find(b"\r\n\r\n")
+        head = data[: end if end > 0 else 0].decode("utf-8", "surrogateescape")
         lines = head.split("\r\n")
-        # A CR or LF that is left inside a line was no proper line end.
         text = "".join(lines)
-        if end < 0 or "\n" in text or "\r" in text:
-            lines, body = _split_loosely(data)
+        # A CR or LF that is left inside a line was no proper line end.
+        if "\n" in text or "\r" in text or not lines[0]:
+            data = data.lstrip(b"\r\n")
+            lines, body = split_loosely(data)
             head = "\r\n".join(lines)
             text = "".join(lines)
         else:
@@ -103,7 +106,7 @@ def _parse_lines(head: str, lines: list[str], body: bytes, folded: bool) -> Requ
         uri = words[1]
 
     names: list[str] = [""]
-    core: list[str | None] = [None, None, None, None, None, None, None, None]
+    core: list[str | None] = [None, None, None, None, None, None, None, None, None]
     for line in lines[1:]:
         spelling, colon, value = line.partition(": ")
         try:
@@ -115,9 +118,11 @@ def _parse_lines(head: str, lines: list[str], body: bytes, folded: bool) -> Requ
         if kind:  # OTHER is by far the most
             if core[kind] is None:
                 core[kind] = unfold(value) if folded else value
-            elif kind != VIA:  # of these, only Via may be there again
+            elif kind == CONTACT:
+                core[CONTACT] = ""  # to be gathered from all of them
+            elif kind != VIA:
                 raise MessageError(f"More than one {display_name(name)}")
-            elif not colon:
+            if not colon:
                 raise MessageError("Malformed header field")
         elif not colon or not name:
             raise MessageError("Malformed header field")
@@ -158,13 +163,19 @@ def _parse_lines(head: str, lines: list[str], body: bytes, folded: bool) -> Requ
             if length > len(body):
                 raise MessageError("Content-Length larger than the body")
             body = body[:length]
+    message: Request | Response
     if status:
-        return Response(
+        message = Response(
             status, reason, head, names, body, call_id, cseq, cseq_method, from_uri, from_tag, to_uri, to_tag, max_forwards, via
         )
-    if cseq_method != method:
+    elif cseq_method != method:
         raise MessageError("CSeq method differs from the request's")
-    return Request(method, uri, head, names, body, call_id, cseq, method, from_uri, from_tag, to_uri, to_tag, max_forwards, via)
+    else:
+        message = Request(
+            method, uri, head, names, body, call_id, cseq, method, from_uri, from_tag, to_uri, to_tag, max_forwards, via
+        )
+    message._contact = core[CONTACT]
+    return message
 
 
 def _missing(via: str | None, from_: str | None, to: str | None, call_id: str | None) -> str:
@@ -196,7 +207,7 @@ def _odd_start_line(words: list[str]) -> list[str]:
     return words
 
 
-def _split_loosely(data: bytes) -> tuple[list[str], bytes]:
+def split_loosely(data: bytes) -> tuple[list[str], bytes]:
     # Line ends that are a bare LF are tolerated, a bare CR is not: who reads it as a line end sees other header fields.
     end = data.find(b"\n\n")
     crlf = data.find(b"\n\r\n")

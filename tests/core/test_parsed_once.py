@@ -98,8 +98,8 @@ def test_the_count_sees_a_second_reading() -> None:
         message = parse_message(data)
         repr((message.contacts, message.contacts, message.via.params, message.via.params))
     assert set(seen.values()) == {1}
-    assert {name for name, _ in seen} == {"_parse_lines", "parse", "parse_address", "parse_params", "_values", "_headers"}
+    assert {name for name, _ in seen} == {"_parse_lines", "parse", "parse_address", "parse_params"}
     with counted(seen):
-        repr((message.values("contact"), parse_message(data)))
+        repr((message.values("supported"), message.values("supported"), parse_message(data)))
     again = {name for (name, _), times in seen.items() if times > 1}
-    assert again == {"_parse_lines", "parse", "parse_address", "_values", "_headers"}
+    assert again == {"_parse_lines", "parse", "parse_address", "_values", "_headers", "split_top"}
