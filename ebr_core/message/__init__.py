@@ -3,6 +3,7 @@
 from ebr_core.message.build import build_ack, build_cancel, build_request, build_response, reason_phrase
 from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import NameAddr, Via
+from ebr_core.message.framer import Keepalive, StreamFramer
 from ebr_core.message.grammar import is_ip_address, is_token, unquote
 from ebr_core.message.message import Message, Request, Response
 from ebr_core.message.names import canonical_name, display_name
@@ -10,11 +11,13 @@ from ebr_core.message.parser import parse_message
 from ebr_core.message.uri import Uri
 
 __all__ = [
+    "Keepalive",
     "Message",
     "MessageError",
     "NameAddr",
     "Request",
     "Response",
+    "StreamFramer",
     "Uri",
     "Via",
     "build_ack",

@@ -22,7 +22,7 @@ from ebr_core.message.names import (
     field_name,
 )
 
-__all__ = ["parse_message"]
+__all__ = ["answerable", "parse_message"]
 
 _DEFAULT: Final = Config()
 _ANSWERABLE: Final = ("from", "to", "call-id", "cseq")
@@ -50,7 +50,7 @@ def parse_message(data: bytes, config: Config | None = None) -> Request | Respon
         # A CR or LF that is left inside a line was no proper line end.
         if "\n" in text or "\r" in text or not lines[0]:
             data = data.lstrip(b"\r\n")
-            lines, body = split_loosely(data)
+            lines, body = _split_loosely(data)
             head = "\r\n".join(lines)
             text = "".join(lines)
         else:
@@ -69,7 +69,7 @@ def parse_message(data: bytes, config: Config | None = None) -> Request | Respon
                 raise
         return _parse_lines(head, joined, body, True)
     except MessageError as error:
-        raise MessageError(error.reason, error.status, _partial(data, config)) from None
+        raise MessageError(error.reason, error.status, answerable(data, config)) from None
 
 
 def _too_large(data: bytes, config: Config) -> MessageError:
@@ -207,7 +207,7 @@ def _odd_start_line(words: list[str]) -> list[str]:
     return words
 
 
-def split_loosely(data: bytes) -> tuple[list[str], bytes]:
+def _split_loosely(data: bytes) -> tuple[list[str], bytes]:
     # Line ends that are a bare LF are tolerated, a bare CR is not: who reads it as a line end sees other header fields.
     end = data.find(b"\n\n")
     crlf = data.find(b"\n\r\n")
@@ -225,7 +225,7 @@ def split_loosely(data: bytes) -> tuple[list[str], bytes]:
     return lines, body
 
 
-def _partial(data: bytes, config: Config) -> Request | None:
+def answerable(data: bytes, config: Config) -> Request | None:
     """What an answer to a malformed request needs: each field as far as it can be read, None without a usable Via."""
     text = decode_text(data[: config.max_message_size].lstrip(b"\r\n")).replace("\r\n", "\n")
     # The end of the header counts in either spelling.
