@@ -1,5 +1,6 @@
 """SIP messages: parsing, reading, changing, building (RFC 3261 7, 19, 20, 25). All names of the layer are here."""
 
+from ebr_core.message.body import BodyPart, Dtmf, build_multipart, parse_multipart
 from ebr_core.message.build import build_ack, build_cancel, build_request, build_response, reason_phrase
 from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import NameAddr, Via
@@ -11,6 +12,8 @@ from ebr_core.message.parser import parse_message
 from ebr_core.message.uri import Uri
 
 __all__ = [
+    "BodyPart",
+    "Dtmf",
     "Keepalive",
     "Message",
     "MessageError",
@@ -22,6 +25,7 @@ __all__ = [
     "Via",
     "build_ack",
     "build_cancel",
+    "build_multipart",
     "build_request",
     "build_response",
     "canonical_name",
@@ -29,6 +33,7 @@ __all__ = [
     "is_ip_address",
     "is_token",
     "parse_message",
+    "parse_multipart",
     "reason_phrase",
     "unquote",
 ]

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
+from ebr_core.config import Config
 from ebr_core.errors import LocalProtocolError
+from ebr_core.message.body import BodyPart, parse_multipart
 from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import NameAddr, Via, parse_address, parse_cseq
 from ebr_core.message.grammar import check_text, encode_text, join_folded, parse_number, split_top, top_comma, unfold
@@ -216,6 +218,17 @@ class Message:
         """The media type in lower case, without parameters: "application/sdp"."""
         text = self._header("content-type")
         return None if text is None else text.partition(";")[0].rstrip(" \t").lower()
+
+    def parts(self, config: Config | None = None) -> list[BodyPart]:
+        """The parts of a multipart body (RFC 5621); of any other body one part, with the Content- fields of the message; none
+        where there is no body. Raises MessageError (400), see ``parse_multipart``."""
+        content_type = self._header("content-type") or ""
+        if content_type[:10].lower() == "multipart/":
+            return parse_multipart(self.body, content_type, config)
+        if not self.body:
+            return []
+        names = [name for name in self.names if name[:8] == "content-" and name != "content-length"]
+        return [BodyPart([(display_name(name), self._header(name) or "") for name in names], self.body)]
 
     def to_bytes(self) -> bytes:
         """The message as it goes out. A message that was received and not changed gives the very same bytes (line ends
