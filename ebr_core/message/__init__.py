@@ -2,6 +2,9 @@
 
 from ebr_core.message.body import BodyPart, Dtmf, build_multipart, parse_multipart
 from ebr_core.message.build import build_ack, build_cancel, build_request, build_response, reason_phrase
+from ebr_core.message.challenge import Challenge, best_challenge
+from ebr_core.message.credentials import AuthenticationInfo, Credentials
+from ebr_core.message.digest import ALGORITHMS, digest_response, ha1, userhash
 from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import NameAddr, Via
 from ebr_core.message.framer import Keepalive, StreamFramer
@@ -12,7 +15,11 @@ from ebr_core.message.parser import parse_message
 from ebr_core.message.uri import Uri
 
 __all__ = [
+    "ALGORITHMS",
+    "AuthenticationInfo",
     "BodyPart",
+    "Challenge",
+    "Credentials",
     "Dtmf",
     "Keepalive",
     "Message",
@@ -23,17 +30,21 @@ __all__ = [
     "StreamFramer",
     "Uri",
     "Via",
+    "best_challenge",
     "build_ack",
     "build_cancel",
     "build_multipart",
     "build_request",
     "build_response",
     "canonical_name",
+    "digest_response",
     "display_name",
+    "ha1",
     "is_ip_address",
     "is_token",
     "parse_message",
     "parse_multipart",
     "reason_phrase",
     "unquote",
+    "userhash",
 ]
