@@ -12,6 +12,7 @@ from ebr_core.message.grammar import is_ip_address, is_token, unquote
 from ebr_core.message.message import Message, Request, Response
 from ebr_core.message.names import canonical_name, display_name
 from ebr_core.message.parser import parse_message
+from ebr_core.message.tel import Tel
 from ebr_core.message.uri import Uri
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Request",
     "Response",
     "StreamFramer",
+    "Tel",
     "Uri",
     "Via",
     "best_challenge",

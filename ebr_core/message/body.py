@@ -18,6 +18,7 @@ _SIGNALS: Final = "0123456789*#ABCD"
 _FLASH: Final = "R"  # RFC 4730 3.6.2
 _LONGEST: Final = 65_535  # of a duration
 _END: Final = re.compile(rb"\r?\n\r?\n")
+_DEEPEST: Final = 100  # whatever Config says: each level is a call inside a call
 
 
 @final
@@ -54,9 +55,9 @@ class BodyPart:
 def parse_multipart(body: bytes, content_type: str, config: Config | None = None) -> list[BodyPart]:
     """The parts of a body whose Content-Type is ``multipart/...;boundary=...``; preamble and epilogue are dropped.
 
-    Parts that are multipart themselves have theirs read too, to ``Config.max_multipart_depth``; together there may be
-    ``Config.max_body_parts``. Raises MessageError (400) for a boundary that is missing or no boundary, a body without a first
-    or a last delimiter, a malformed field, too many or too deep parts.
+    Parts that are multipart themselves have theirs read too, to ``Config.max_multipart_depth`` and never beyond 100; together
+    there may be ``Config.max_body_parts``. Raises MessageError (400) for a boundary that is missing or no boundary, a body
+    without a first or a last delimiter, a malformed field, too many or too deep parts.
     """
     config = _DEFAULT if config is None else config
     found: list[BodyPart] = []
@@ -66,7 +67,7 @@ def parse_multipart(body: bytes, content_type: str, config: Config | None = None
 
 def _read_parts(body: bytes, content_type: str, config: Config, depth: int, found: list[BodyPart]) -> int:
     """Appends the parts to ``found``; how many there are with those inside them."""
-    if depth > config.max_multipart_depth:
+    if depth > config.max_multipart_depth or depth > _DEEPEST:
         raise MessageError("Multipart bodies too deep")
     count = 0
     for data in _cut(body, _boundary(content_type), config.max_body_parts):
@@ -119,9 +120,12 @@ def _read_part(data: bytes, config: Config) -> tuple[list[tuple[str, str]], byte
         body = data[1:]
     else:
         end = _END.search(data)
-        if end is None:
+        if end is not None:
+            head, body = data[: end.start()], data[end.end() :]
+        elif not data or data[-1:] == b"\n":
+            head, body = data[:-2] if data[-2:] == b"\r\n" else data[:-1], b""  # the empty line is the delimiter's line end
+        else:
             raise MessageError("Body part without an empty line")
-        head, body = data[: end.start()], data[end.end() :]
     fields: list[tuple[str, str]] = []
     if head[:1] in (b" ", b"\t"):
         raise MessageError("Malformed field in a body part")
@@ -132,7 +136,8 @@ def _read_part(data: bytes, config: Config) -> tuple[list[tuple[str, str]], byte
         for line in lines:
             name, colon, value = line.partition(":")
             name = name.rstrip(" \t")
-            if not colon or not is_token(name) or "\r" in value.replace("\r\n", ""):
+            odd = "\r" in value.replace("\r\n", "") or "\0" in value.replace("\\\0", "")
+            if not colon or not is_token(name) or odd:
                 raise MessageError("Malformed field in a body part")
             fields.append((name, unfold(value)))
     return fields, body
@@ -188,7 +193,8 @@ class Dtmf:
         """Read ``application/dtmf-relay`` (``Signal=5``, ``Duration=160``, one a line) or ``application/dtmf`` (the digit alone).
 
         Neither is in an RFC; phones differ in blanks, case and line ends, and number the events past 9 as RFC 4733 does
-        (10 ``*``, 11 ``#``, 12 to 15 ``A`` to ``D``, 16 hook flash). Raises MessageError (400).
+        (10 ``*``, 11 ``#``, 12 to 15 ``A`` to ``D``, 16 hook flash). ``application/hook-flash`` is one whatever its body
+        says, if it says anything. Raises MessageError (400).
         """
         kind = content_type.partition(";")[0].strip(" \t").lower()
         text = body.decode("ascii", "replace")
@@ -209,6 +215,8 @@ class Dtmf:
                 if not value.isdigit() or len(value) > 6 or int(value) > _LONGEST:
                     raise MessageError("Malformed duration of a DTMF signal")
                 duration = int(value)
+        if kind == "application/hook-flash":
+            signal = signal or _FLASH
         if not signal:
             raise MessageError("DTMF body without a signal")
         return Dtmf(signal, duration)

@@ -14,7 +14,7 @@ from ebr_core.message.grammar import (
     top_comma,
     unquote,
 )
-from ebr_core.message.uri import Uri
+from ebr_core.message.uri import Uri, normal_host
 
 __all__ = ["METHODS", "NameAddr", "Via", "parse_address", "parse_cseq"]
 
@@ -22,6 +22,11 @@ __all__ = ["METHODS", "NameAddr", "Via", "parse_address", "parse_cseq"]
 METHODS: Final = frozenset(
     "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()
 )
+
+_DEFAULT_PORTS: Final = {"TLS": 5061, "WS": 80, "WSS": 443}  # RFC 3261 18.1.1, RFC 7118 5; 5060 for all others
+
+# The parameters of From, To and Contact that RFC 3261 itself defines.
+_OWN_PARAMS: Final = frozenset(("expires", "q", "tag"))
 
 # A quoted string up to its closing quote, which is left out so that the match cannot fail and look back.
 _OPEN_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
@@ -74,7 +79,13 @@ class Via:
         """The first value of an unfolded Via field. Raises MessageError (400)."""
         head, _, params = text.partition(";")
         # What nearly every Via looks like; everything else takes the longer way.
-        if head[:12] == "SIP/2.0/UDP " and params[:7] == "branch=" and "," not in params and '"' not in params:
+        if (
+            head[:12] == "SIP/2.0/UDP "
+            and params[:7] == "branch="
+            and "," not in params
+            and '"' not in params
+            and "<" not in params
+        ):
             host, colon, digits = head[12:].partition(":")
             port = parse_number(digits, 65_535) if colon else -1
             if (port >= 0 or not colon) and host.replace(".", "").isalnum() and host.isascii():
@@ -119,8 +130,8 @@ class Via:
             host_port = split_host_port(":".join([part.strip(" \t") for part in sent_by.rsplit(":", 1)]))
             if host_port is None:
                 raise MessageError("Malformed Via sent-by")
-        if '"' in param_text and not quotes_close(param_text):
-            raise MessageError("Malformed Via: no closing quote")
+        if ('"' in param_text or "<" in param_text) and not quotes_close(param_text):
+            raise MessageError("Malformed Via: no closing quote or bracket")
         host, port = host_port
         return Via(transport, host, None if port < 0 else port, param_text, protocol)
 
@@ -158,6 +169,19 @@ class Via:
         """The value of ``rport``; None where it has none. ``"rport" in params`` tells whether one is asked for."""
         port = parse_number(self.params.get("rport") or "", 65_535)
         return None if port < 0 else port
+
+    def same_sent_by(self, other: "Via") -> bool:
+        """Whether both name the same host and port, the port as their transports have it by default (17.2.3, 18.1.1)."""
+        if normal_host(self.host.lower()) != normal_host(other.host.lower()):
+            return False
+        mine = _DEFAULT_PORTS.get(self.transport, 5060) if self.port is None else self.port
+        return mine == (_DEFAULT_PORTS.get(other.transport, 5060) if other.port is None else other.port)
+
+    def equivalent(self, other: "Via") -> bool:
+        """20.42: the same protocol, transport and sent-by, and the same parameters with the same values."""
+        if self.protocol != other.protocol or self.transport != other.transport or not self.same_sent_by(other):
+            return False
+        return _folded(self.params) == _folded(other.params)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -239,14 +263,32 @@ class NameAddr:
             uri = uri.rstrip(" \t")
             if "?" in uri:
                 raise MessageError("Malformed address: URI headers need brackets")  # 20
+            if ">" in uri:
+                raise MessageError("Malformed address: no opening bracket")
         if not uri:
             raise MessageError("Malformed address: no URI")
+        if ('"' in rest or "<" in rest) and not quotes_close(rest):
+            raise MessageError("Malformed address: no closing quote or bracket")
         return NameAddr(display, uri, parse_params(rest) if rest else {})
 
     @property
     def tag(self) -> str:
         """The ``tag`` parameter, "" where there is none."""
         return self.params.get("tag") or ""
+
+    def equivalent(self, other: "NameAddr") -> bool:
+        """Whether two values of From, To (20.20, 20.39) or Contact (20.10) mean the same: equivalent URIs, same parameters.
+        The display name does not count, nor does an extension parameter that only one of them has.
+
+        Raises MessageError (400) where a URI is none.
+        """
+        if not self.parse_uri().equivalent(other.parse_uri()):
+            return False
+        mine, theirs = _folded(self.params), _folded(other.params)
+        for name in mine.keys() | theirs.keys():
+            if mine.get(name) != theirs.get(name) and (name in _OWN_PARAMS or (name in mine and name in theirs)):
+                return False
+        return True
 
     def parse_uri(self) -> Uri:
         """The URI, read. Raises MessageError (400)."""
@@ -281,7 +323,18 @@ def parse_address(text: str) -> tuple[str, str]:
             if not display or ('"' in display and display[0] == '"' and _plain_display(display) is not None):
                 return uri, tag
     address = NameAddr.parse(text)
-    return address.uri, address.tag
+    tag = address.tag
+    if not tag and "tag" in address.params:
+        raise MessageError("Malformed address: empty tag")  # whoever answers could not tell whether it has to add one
+    return address.uri, tag
+
+
+def _folded(params: dict[str, str | None]) -> dict[str, str]:
+    # 7.3.1: but for quoted strings, case does not matter. IPv6 addresses are compared as numbers (RFC 5954 4.2).
+    return {
+        name: "" if value is None else value if value[:1] == '"' else normal_host(value.lower().strip("[]"))
+        for name, value in params.items()
+    }
 
 
 def _plain_display(text: str) -> str | None:

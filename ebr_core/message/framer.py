@@ -6,6 +6,7 @@ from typing import Final, final
 
 from ebr_core.config import Config
 from ebr_core.message.errors import MessageError
+from ebr_core.message.grammar import decode_text, parse_number, unfold
 from ebr_core.message.message import Request, Response
 from ebr_core.message.parser import answerable, parse_message
 
@@ -125,7 +126,10 @@ class StreamFramer:
         return self._fail("End of the stream inside a message", 400, 0)
 
     def _fail(self, reason: str, status: int, start: int) -> MessageError:
-        error = MessageError(reason, status, answerable(bytes(self._buffer[start:]), self._config))
+        data = bytes(self._buffer[start : start + self._config.max_message_size])
+        if not _END.search(data):
+            data = data[: data.rfind(b"\n") + 1]  # half a field would be answered as if it were whole
+        error = MessageError(reason, status, answerable(data, self._config))
         self._failed = True
         self._deadline = None
         self._buffer.clear()
@@ -174,7 +178,7 @@ class StreamFramer:
         buffer = self._buffer
         if _NOT_A_START.match(buffer, start):
             raise MessageError("Malformed start line")
-        end = buffer.find(b"\n", self._scan)
+        end = buffer.find(b"\n", self._scan, start + self._config.max_message_size)
         if end < 0:
             return
         self._line = True
@@ -183,10 +187,13 @@ class StreamFramer:
 
 
 def _content_length(head: bytes) -> int:
+    # Who takes a bare CR for a line end sees other fields, and so perhaps another length.
+    if head.count(b"\r") > head.count(b"\r\n") + head.endswith(b"\r"):
+        raise MessageError("CR in the header")
     found = -1
     for value in _CONTENT_LENGTH.findall(head):
-        digits = b" ".join(value.split()).decode("ascii", "replace")
-        length = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else -1
+        text = decode_text(value).replace("\r\n", "\n").replace("\n", "\r\n")
+        length = parse_number(unfold(text), 0x7FFF_FFFF)
         if length < 0:
             raise MessageError("Malformed Content-Length")
         if found not in (-1, length):

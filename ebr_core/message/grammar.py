@@ -35,6 +35,7 @@ _HEX_PAIR: Final = re.compile(r"[0-9A-Fa-f]{2}")
 # search never looks at a character twice.
 _COMMAS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|,', re.DOTALL)
 _SEMICOLONS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|;', re.DOTALL)
+_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
 # Nearly every number in a message is one of these (ports too); looking it up costs a third of converting it.
@@ -155,16 +156,15 @@ def top_comma(text: str) -> int:
 
 
 def quotes_close(text: str) -> bool:
-    """Whether every quoted string in the text has its end."""
-    inside = escaped = False
-    for character in text:
-        if escaped:
-            escaped = False
-        elif character == '"':
-            inside = not inside
-        elif character == "\\":
-            escaped = inside
-    return not inside
+    """Whether every quoted string and every angle bracket in the text has its end: what is added behind it stays outside."""
+    for match in _SEMICOLONS.finditer(text):
+        piece = match.group()
+        if piece[0] == "<":
+            if piece[-1] != ">":
+                return False
+        elif piece[0] == '"' and not _QUOTED.fullmatch(piece):
+            return False
+    return True
 
 
 def parse_params(text: str) -> dict[str, str | None]:

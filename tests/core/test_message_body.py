@@ -74,12 +74,29 @@ def test_boundaries(content_type: str, boundary: bytes) -> None:
         (b"--b\r\n: y\r\n\r\nx\r\n--b--", MIXED, "Malformed field"),
         (b"--b\r\n folded: y\r\n\r\nx\r\n--b--", MIXED, "Malformed field"),
         (b"--b\r\nX: a\rY: b\r\n\r\nx\r\n--b--", MIXED, "Malformed field"),
+        (b"--b\r\nX: a\0\r\n\r\nx\r\n--b--", MIXED, "Malformed field"),
     ],
 )
 def test_refused(body: bytes, content_type: str, reason: str) -> None:
     with pytest.raises(MessageError, match=reason) as caught:
         parse_multipart(body, content_type)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"--b\r\nX: y\r\n\r\n--b--", (("X", "y"),)),
+        (b"--b\r\nX: y\r\n\r\n\r\n--b--", (("X", "y"),)),
+        (b"--b\nX: y\nZ:\n\n--b--", (("X", "y"), ("Z", ""))),
+        (b"--b\r\n\r\n--b--", ()),
+        (b'--b\r\nX: "\\\0"\r\n\r\n--b--', (("X", '"\\\0"'),)),
+    ],
+)
+def test_a_part_may_end_with_its_fields(body: bytes, fields: tuple[tuple[str, str], ...]) -> None:
+    """RFC 2046 5.1.1: the CRLF and the octets behind the fields are optional; the CRLF of the delimiter is not theirs."""
+    (part,) = parse_multipart(body, MIXED)
+    assert (part.fields, part.body) == (fields, b"")
 
 
 def nested(depth: int) -> tuple[bytes, str]:
@@ -106,6 +123,8 @@ def test_limits() -> None:
     assert parse_multipart(*nested(2), Config(max_multipart_depth=2, max_body_parts=4))
     with pytest.raises(MessageError, match="too deep"):
         parse_multipart(*nested(2), Config(max_multipart_depth=1))
+    with pytest.raises(MessageError, match="too deep"):
+        parse_multipart(*nested(101), Config(max_multipart_depth=10_000, max_body_parts=10_000))
     with pytest.raises(MessageError, match="Too many body parts"):
         parse_multipart(*nested(2), Config(max_body_parts=3))
     with pytest.raises(MessageError, match="Too many body parts"):
@@ -177,6 +196,7 @@ def test_the_parts_of_a_message() -> None:
         ("application/dtmf-relay", b"Signal=16", "R", None),
         ("application/dtmf-relay", b"Signal=!", "R", None),
         ("application/hook-flash", b"signal=hf", "R", None),
+        ("application/hook-flash", b"", "R", None),
         ("application/dtmf", b"7", "7", None),
         ("application/dtmf", b" 11\r\n", "#", None),
         ("application/dtmf", b"*", "*", None),

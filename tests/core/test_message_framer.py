@@ -42,6 +42,7 @@ MESSAGES = [
         OK,
         message(4, body=b"\n\n", name="CONTENT-LENGTH  "),
     ),
+    message(8, body=b"ab").replace(b"Length: 2", b"Length: 000000000002"),
     *(message(5, body=b"x\n\ny", end=b"\n"), message(6, body=b"12").replace(b"Length: 2", b"Length:\r\n \t2 ")),
 ]
 
@@ -141,6 +142,11 @@ def test_a_refused_message_does_not_end_the_stream() -> None:
         (message(1).replace(b"Length: 0", b"Length: -1"), "Malformed Content-Length", 400),
         (message(1).replace(b"Length: 0", b"Length: 0\r\nl: 1"), "More than one Content-Length", 400),
         (message(1).replace(b"Length: 0", b"Length: 99999999999"), "Malformed Content-Length", 400),
+        (message(1).replace(b"Length: 0", b"Length: 0\x0b"), "Malformed Content-Length", 400),
+        (message(1).replace(b"Length: 0", b"Length: 0\rX: 1"), "CR in the header", 400),
+        (message(1).replace(b"CSeq:", b"X: x\rl: 5\r\nCSeq:"), "CR in the header", 400),
+        (message(1).replace(b"Length: 0", b"Length: 0\r"), "CR in the header", 400),
+        (message(1).replace(b"Length: 0", b"Length: 2147483647"), "Request Entity Too Large", 413),
         (message(1).replace(b"Length: 0", b"Length: 65535"), "Request Entity Too Large", 413),
         (message(1).replace(b"CSeq:", b"X: " + b"x" * 65_535 + b"\r\nCSeq:"), "Message Too Large", 513),
         (message(1).replace(b"CSeq:", b"X: x\r\n" * 11_000 + b"CSeq:"), "Message Too Large", 513),
@@ -170,10 +176,31 @@ def test_what_is_no_sip_ends_the_stream_at_once(data: bytes) -> None:
     assert framer.eof() is None
 
 
+def test_a_start_line_beyond_the_limit_is_too_long_however_it_is_cut() -> None:
+    data = b"x" * 300 + b"\n"
+    for chunks in ([data], [data[at : at + 1] for at in range(len(data))], [data[:200], data[200:]]):
+        _, (error,) = receive(chunks, Config(max_message_size=200))
+        assert isinstance(error, MessageError)
+        assert (error.reason, error.status) == ("Message Too Large", 513)
+
+
+def test_a_field_cut_short_is_not_answered_as_if_it_were_whole() -> None:
+    data = message(12345)
+    for end, call_id in ((data.index(b"12345\r\nCSeq") + 2, ""), (data.index(b"CSeq"), "12345")):
+        framer, _ = receive([data[:end]])
+        error = framer.eof()
+        assert error is not None
+        assert error.partial is not None
+        assert (error.partial.call_id, error.partial.via.branch) == (call_id, "z9hG4bK12345")
+    framer, _ = receive([data[: data.index(b"0.2.11")]])
+    error = framer.eof()
+    assert error is not None
+    assert error.partial is None
+
+
 def test_a_slow_message_ends_in_time() -> None:
     framer = StreamFramer(Config(message_timeout=10.0))
-    assert framer.deadline is None
-    assert framer.expire(1e9) is None
+    assert (framer.deadline, framer.expire(1e9)) == (None, None)
     data = message(1, body=b"x" * 100)
     for at, byte in enumerate(data[:-1]):
         assert framer.receive(bytes([byte]), 5.0 + at / 100) == []
@@ -189,7 +216,7 @@ def test_a_slow_message_ends_in_time() -> None:
 def test_the_time_starts_anew_with_each_message() -> None:
     framer = StreamFramer(Config(message_timeout=10.0))
     assert len(framer.receive(message(1) + b"\r\n\r\n", 3.0)) == 2
-    assert framer.deadline is None
+    assert (framer.deadline, framer.failed) == (None, False)
     assert len(framer.receive(b"MESS", 8.0)) == 0
     assert framer.deadline == 18.0
     assert len(framer.receive(message(2)[4:] + b"M", 9.0)) == 1
