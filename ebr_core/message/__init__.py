@@ -9,9 +9,11 @@ from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import NameAddr, Via
 from ebr_core.message.framer import Keepalive, StreamFramer
 from ebr_core.message.grammar import is_ip_address, is_token, unquote
-from ebr_core.message.message import Message, Request, Response
+from ebr_core.message.message import Message
 from ebr_core.message.names import canonical_name, display_name
 from ebr_core.message.parser import parse_message
+from ebr_core.message.request import Request
+from ebr_core.message.response import Response
 from ebr_core.message.tel import Tel
 from ebr_core.message.uri import Uri
 

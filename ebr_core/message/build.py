@@ -5,8 +5,10 @@ from typing import Final
 
 from ebr_core.errors import LocalProtocolError
 from ebr_core.message.grammar import check_text, is_token, top_comma, unfold
-from ebr_core.message.message import Message, Request, Response
+from ebr_core.message.message import Message
 from ebr_core.message.names import canonical_name, display_name
+from ebr_core.message.request import Request
+from ebr_core.message.response import Response
 
 __all__ = ["build_ack", "build_cancel", "build_request", "build_response", "reason_phrase"]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ebr_core.errors import EbrError
 
 if TYPE_CHECKING:
-    from ebr_core.message.message import Request
+    from ebr_core.message.request import Request
 
 __all__ = ["MessageError"]
 

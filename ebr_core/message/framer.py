@@ -7,8 +7,9 @@ from typing import Final, final
 from ebr_core.config import Config
 from ebr_core.message.errors import MessageError
 from ebr_core.message.grammar import decode_text, parse_number, unfold
-from ebr_core.message.message import Request, Response
 from ebr_core.message.parser import answerable, parse_message
+from ebr_core.message.request import Request
+from ebr_core.message.response import Response
 
 __all__ = ["Keepalive", "StreamFramer"]
 
@@ -187,9 +188,12 @@ class StreamFramer:
 
 
 def _content_length(head: bytes) -> int:
-    # Who takes a bare CR for a line end sees other fields, and so perhaps another length.
-    if head.count(b"\r") > head.count(b"\r\n") + head.endswith(b"\r"):
+    # Who takes a bare CR or LF for a line end, or does not, sees other fields, and so perhaps another length.
+    ends = head.count(b"\r\n")
+    if head.count(b"\r") > ends + head.endswith(b"\r"):
         raise MessageError("CR in the header")
+    if 0 < ends < head.count(b"\n"):
+        raise MessageError("Mixed line ends in the header")
     found = -1
     for value in _CONTENT_LENGTH.findall(head):
         text = decode_text(value).replace("\r\n", "\n").replace("\n", "\r\n")

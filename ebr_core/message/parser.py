@@ -6,7 +6,6 @@ from ebr_core.config import Config
 from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import METHODS, Via, parse_address, parse_cseq
 from ebr_core.message.grammar import SMALL, decode_text, is_token, join_folded, parse_number, split_top, unfold
-from ebr_core.message.message import Request, Response
 from ebr_core.message.names import (
     CALL_ID,
     CONTACT,
@@ -21,6 +20,8 @@ from ebr_core.message.names import (
     display_name,
     field_name,
 )
+from ebr_core.message.request import Request
+from ebr_core.message.response import Response
 
 __all__ = ["answerable", "parse_message"]
 
@@ -208,7 +209,8 @@ def _odd_start_line(words: list[str]) -> list[str]:
 
 
 def _split_loosely(data: bytes) -> tuple[list[str], bytes]:
-    # Line ends that are a bare LF are tolerated, a bare CR is not: who reads it as a line end sees other header fields.
+    # Line ends that are all a bare LF are tolerated. A bare CR is not, nor is a mixture: who reads them otherwise than we do sees
+    # other header fields, or another end of them.
     end = data.find(b"\n\n")
     crlf = data.find(b"\n\r\n")
     if end < 0 and crlf < 0:
@@ -218,10 +220,13 @@ def _split_loosely(data: bytes) -> tuple[list[str], bytes]:
         body = data[end + 3 :]
     else:
         body = data[end + 2 :]
-    lines = [line.removesuffix("\r") for line in decode_text(data[:end]).split("\n")]
-    for line in lines:
-        if "\r" in line:
-            raise MessageError("CR in the header")
+    lines = decode_text(data[:end]).split("\n")
+    ends = sum([line.endswith("\r") for line in lines[:-1]])
+    if 0 < ends < len(lines) - 1:
+        raise MessageError("Mixed line ends in the header")
+    lines = [line.removesuffix("\r") for line in lines]
+    if "\r" in "".join(lines):
+        raise MessageError("CR in the header")
     return lines, body
 
 

@@ -147,6 +147,7 @@ def test_a_refused_message_does_not_end_the_stream() -> None:
         (message(1).replace(b"CSeq:", b"X: x\rl: 5\r\nCSeq:"), "CR in the header", 400),
         (message(1).replace(b"Length: 0", b"Length: 0\r"), "CR in the header", 400),
         (message(1).replace(b"Length: 0", b"Length: 2147483647"), "Request Entity Too Large", 413),
+        (message(1).replace(b"CSeq:", b"X: y\nCSeq:"), "Mixed line ends in the header", 400),
         (message(1).replace(b"Length: 0", b"Length: 65535"), "Request Entity Too Large", 413),
         (message(1).replace(b"CSeq:", b"X: " + b"x" * 65_535 + b"\r\nCSeq:"), "Message Too Large", 513),
         (message(1).replace(b"CSeq:", b"X: x\r\n" * 11_000 + b"CSeq:"), "Message Too Large", 513),

@@ -115,6 +115,16 @@ def test_bare_line_feeds() -> None:
     assert late.body == b"v=0\n\r\n\r\n"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"CSeq:", b"X: y\nCSeq:"), (b"\r\nCSeq:", b"\nCSeq:"), (b"\r\nContent-Length: 4\r\n\r\n", b"\nContent-Length: 4\n\n")],
+)
+def test_a_mixture_of_line_ends_is_refused(old: bytes, new: bytes) -> None:
+    """Who takes only CRLF for a line end would see other fields, or on a stream another message."""
+    assert old in INVITE
+    assert refused(INVITE.replace(old, new, 1)).reason == "Mixed line ends in the header"
+
+
 def test_leading_line_ends_are_skipped() -> None:
     assert request(b"\r\n\r\n" + INVITE).to_bytes() == INVITE
 
