@@ -18,6 +18,7 @@ _PARAM: Final = re.compile(
     r"""[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*)*"|[^",\s]*)[ \t]*(,|$)""", re.DOTALL
 )
 _COMMAS: Final = re.compile(r"[ \t,]*")
+_BLANK: Final = re.compile(r"[ \t]")
 NC: Final = re.compile(r"[0-9A-Fa-f]{8}")
 HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 
@@ -47,10 +48,12 @@ def _skip_commas(text: str, at: int) -> int:
 
 def split_scheme(text: str) -> tuple[str, str]:
     """The scheme, and what stands behind it."""
-    scheme, _, rest = unfold(text).replace("\t", " ").partition(" ")
+    text = unfold(text)
+    match = _BLANK.search(text)
+    scheme = text if match is None else text[: match.start()]
     if not is_token(scheme):
         raise MessageError("Malformed authentication scheme")
-    return scheme, rest.strip(" ")
+    return scheme, text[len(scheme) :].strip(" \t")
 
 
 def take(params: dict[str, str], name: str) -> str | None:

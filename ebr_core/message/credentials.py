@@ -18,7 +18,7 @@ from ebr_core.message.authparams import (
 )
 from ebr_core.message.digest import ALGORITHMS, digest_response
 from ebr_core.message.errors import MessageError
-from ebr_core.message.grammar import check_text, encode_text, is_token, unescape, unfold
+from ebr_core.message.grammar import encode_text, is_token, unescape, unfold
 
 __all__ = ["AuthenticationInfo", "Credentials"]
 
@@ -145,9 +145,9 @@ class Credentials:
     def __str__(self) -> str:
         if self.scheme.lower() != "digest":
             return f"{self.scheme} {self.text}".rstrip(" ")
-        name = f"username={quote(self.username)}"
-        if not self.username.isascii():
-            check_text(self.username, "username")
+        if self.username.isascii():
+            name = f"username={quote(self.username)}"
+        else:
             name = "username*=UTF-8''" + "".join([_escape(byte) for byte in encode_text(self.username)])
         parts = [name, f"realm={quote(self.realm)}", f"nonce={quote(self.nonce)}", f"uri={quote(self.uri)}"]
         parts += [f'response="{self.response}"', f"algorithm={self.algorithm}"]
