@@ -6,8 +6,10 @@ from typing import Final, final
 from ebr_core.message.errors import MessageError
 from ebr_core.message.grammar import (
     is_token,
+    parse_delta,
     parse_number,
     parse_params,
+    parse_q,
     print_params,
     quotes_close,
     split_host_port,
@@ -275,6 +277,26 @@ class NameAddr:
     def tag(self) -> str:
         """The ``tag`` parameter, "" where there is none."""
         return self.params.get("tag") or ""
+
+    @property
+    def q(self) -> float | None:
+        """The preference of a contact, from 0 to 1 (20.10); None where there is none. Raises MessageError (400)."""
+        if "q" not in self.params:
+            return None
+        thousandths = parse_q(self.params["q"] or "")
+        if thousandths < 0:
+            raise MessageError("Malformed q")
+        return thousandths / 1000
+
+    @property
+    def expires(self) -> int | None:
+        """For how many seconds a contact is to be kept (20.10); None where it does not say. Raises MessageError (400)."""
+        if "expires" not in self.params:
+            return None
+        seconds = parse_delta(self.params["expires"] or "")
+        if seconds < 0:
+            raise MessageError("Malformed expires parameter")
+        return seconds
 
     def equivalent(self, other: "NameAddr") -> bool:
         """Whether two values of From, To (20.20, 20.39) or Contact (20.10) mean the same: equivalent URIs, same parameters.

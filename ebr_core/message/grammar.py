@@ -16,8 +16,10 @@ __all__ = [
     "is_ipv6",
     "is_token",
     "join_folded",
+    "parse_delta",
     "parse_number",
     "parse_params",
+    "parse_q",
     "print_params",
     "quotes_close",
     "split_host_port",
@@ -37,6 +39,9 @@ _COMMAS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|,', re.DOTALL)
 _SEMICOLONS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|<[^>]*>?|;', re.DOTALL)
 _QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+
+_QVALUE: Final = re.compile(r"0(?:\.([0-9]{0,3}))?|1(?:\.0{0,3})?")
+_MAX_DELTA: Final = 0xFFFF_FFFF
 
 # Nearly every number in a message is one of these (ports too); looking it up costs a third of converting it.
 SMALL: Final = {str(number): number for number in (*range(1000), *range(5060, 5100))}
@@ -74,6 +79,22 @@ def parse_number(text: str, limit: int) -> int:
             return -1
     value = int(text)
     return value if value <= limit else -1
+
+
+def parse_delta(text: str) -> int:
+    """Delta-seconds (RFC 3261 25.1), at most 2**32 - 1 (20.19); -1 for what is no number."""
+    if not text.isdigit() or not text.isascii():
+        return -1
+    seconds = parse_number(text, _MAX_DELTA)
+    return _MAX_DELTA if seconds < 0 else seconds
+
+
+def parse_q(text: str) -> int:
+    """A qvalue (25.1) in thousandths; -1 for what is none."""
+    match = _QVALUE.fullmatch(text)
+    if match is None:
+        return -1
+    return 1000 if text[0] == "1" else int((match.group(1) or "").ljust(3, "0"))
 
 
 def join_folded(lines: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from ebr_core.errors import LocalProtocolError
 from ebr_core.message.body import BodyPart, parse_multipart
 from ebr_core.message.errors import MessageError
 from ebr_core.message.fields import NameAddr, Via, parse_address, parse_cseq
-from ebr_core.message.grammar import check_text, encode_text, join_folded, parse_number, split_top, top_comma, unfold
+from ebr_core.message.grammar import check_text, encode_text, join_folded, parse_delta, parse_number, split_top, top_comma, unfold
 from ebr_core.message.names import canonical_name, display_name
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ __all__ = ["Message"]
 T = TypeVar("T")
 
 _BLANKS: Final = (" ", "\t")
-_MAX_EXPIRES: Final = 0xFFFF_FFFF  # 20.19
 
 
 class Message:
@@ -205,11 +204,8 @@ class Message:
         """The Expires field in seconds, at most 2**32-1 (20.19); None where it is missing or no number."""
         if "expires" not in self.names:
             return None
-        text = self._header("expires")
-        if text is None or not text.isdigit() or not text.isascii():
-            return None
-        seconds = parse_number(text, _MAX_EXPIRES)
-        return _MAX_EXPIRES if seconds < 0 else seconds
+        seconds = parse_delta(self._header("expires") or "")
+        return None if seconds < 0 else seconds
 
     @property
     def content_type(self) -> str | None:

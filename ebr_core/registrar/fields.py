@@ -6,7 +6,7 @@ from sys import intern
 from typing import Final, final
 
 from ebr_core.inputs import Address, Listener
-from ebr_core.message import MessageError, NameAddr, Request, Uri
+from ebr_core.message import MessageError, NameAddr, Request, Uri, format_date, parse_delta, parse_q
 from ebr_core.usrloc import Contact
 
 __all__ = [
@@ -21,13 +21,9 @@ __all__ = [
     "source_uri",
 ]
 
-_MAX_EXPIRES: Final = 2**32 - 1  # RFC 3261 20.19
-_QVALUE: Final = re.compile(r"0(?:\.([0-9]{0,3}))?|1(?:\.0{0,3})?")
 # What is mirrored in the 200 must not break out of its quotes or its line.
 _NOT_IN_AN_INSTANCE: Final = re.compile(r'[\x00-\x1f\x7f"\\]')
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Rejected(Exception):
@@ -84,18 +80,15 @@ def read_contact(text: str, default: int) -> ContactField:
 
 def expires_of(text: str | None, default: int) -> int:
     """Delta-seconds, capped at 2**32 - 1; ``default`` for what is not a number."""
-    if text is None or not (text.isascii() and text.isdigit()):
-        return default
-    return min(int(text), _MAX_EXPIRES) if len(text) <= 10 else _MAX_EXPIRES
+    seconds = parse_delta(text or "")
+    return default if seconds < 0 else seconds
 
 
 def _read_q(text: str | None) -> int:
-    match = _QVALUE.fullmatch(text) if text is not None else None
-    if match is None or text is None:
+    q = parse_q(text or "")
+    if q < 0:
         raise Rejected(400, "Invalid q")
-    if text[0] == "1":
-        return 1000
-    return int((match.group(1) or "").ljust(3, "0"))
+    return q
 
 
 def _unquote(text: str | None) -> str:
@@ -132,10 +125,8 @@ def source_uri(source: Address, transport: str) -> str:
 
 
 def http_date(wall: int) -> str:
-    """Unix seconds as SIP-date, RFC 3261 20.17, in English whatever the process's locale."""
-    at = datetime.fromtimestamp(wall, UTC)
-    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
-    return f"{day}, {at.day:02} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} GMT"
+    """Unix seconds as SIP-date."""
+    return format_date(datetime.fromtimestamp(wall, UTC))
 
 
 def path_of(request: Request) -> tuple[str, ...]:
