@@ -2,32 +2,15 @@
 
 import gc
 import time
-from collections.abc import Callable
 
-from benchmarks.messages import INVITE, OK, REGISTER, calls, engine
+from benchmarks.messages import INVITE, calls, engine
+from benchmarks.parsing import each, floor, parsing
 from ebr_core import EventRaised, SubscriptionRequested, tune_gc
 from ebr_core.actions import EventNotified
-from ebr_core.message import parse_message
 
 __all__ = ["measure"]
 
 INTERVAL = 0.05  # seconds between calls: the timers of older ones come due all the time, as in a server
-
-
-def _floor(data: bytes) -> list[str]:
-    end = data.find(b"\r\n\r\n")
-    return data[:end].decode("utf-8", "surrogateescape").split("\r\n")
-
-
-def _each(function: Callable[[bytes], object], data: bytes, times: int) -> float:
-    """CPU microseconds for one call, the best of five runs: what disturbs it only ever adds."""
-    best = float("inf")
-    for _ in range(5):
-        start = time.process_time()
-        for _ in range(times):
-            function(data)
-        best = min(best, time.process_time() - start)
-    return best / times * 1e6
 
 
 def _call(count: int) -> float:
@@ -63,13 +46,11 @@ def _raise(others: int, times: int) -> float:
 def measure(scale: float) -> dict[str, float]:
     """One round; ``scale`` 1.0 takes some seconds. Microseconds by name; those of ``ratio`` are none."""
     tune_gc()  # as in `ebr run`
-    floors = [_each(_floor, INVITE, 2000)]
-    found = {}
-    for name, data in (("INVITE", INVITE), ("REGISTER", REGISTER), ("200 OK", OK)):
-        found[f"parse {name}, {len(data)} B"] = _each(parse_message, data, int(1000 * scale) + 50)
-    floors.append(_each(_floor, INVITE, 2000))
+    floors = [each(floor, INVITE, 2000)]
+    found = parsing(scale)
+    floors.append(each(floor, INVITE, 2000))
     found["proxied call"] = _call(int(3000 * scale) + 100)
-    floors.append(_each(_floor, INVITE, 2000))
+    floors.append(each(floor, INVITE, 2000))
     times = int(5000 * scale) + 500
     alone, crowded = (min(_raise(others, times) for _ in range(2)) for others in (0, 50_000))
     found["raise, nobody else subscribed"] = alone

@@ -1,4 +1,5 @@
-"""The benchmarks: parsing, a proxied call and a raised event in memory, and a server behind real sockets, beside sippy.
+"""The benchmarks: parsing, a proxied call and a raised event in memory, time against length, and a server behind real sockets,
+beside sippy.
 
 Runs each part in this interpreter and, where there is one, in that of the compiled build, round by round in turn. Prints
 medians with the least and the greatest; nothing here fails for being slow.
@@ -22,9 +23,14 @@ ROOT = Path(__file__).parents[2]
 IDLE = 0.72  # µs for the calibration on the machine that the marks are for, idle, Debian's Python 3.11.2
 
 MARKS = {
+    "core fields of the INVITE": {"pure": 8.0, "compiled": 4.0},
+    "forward the INVITE": {"pure": 3.0, "compiled": 3.0},
+    "ratio: memory of a parsed INVITE to its bytes": {"pure": 3.0, "compiled": 3.0},
     "proxied call": {"pure": 200.0, "compiled": 90.0},
     "ratio of the two": {"pure": 1.5, "compiled": 1.5},
 }
+SIPPY = "sippy: core fields of the INVITE"
+FASTER = {"pure": 4.0, "compiled": 8.0}  # than sippy, at least
 
 Table = dict[str, dict[str, list[float]]]
 """Figures by their name and build, one for each round."""
@@ -45,9 +51,13 @@ def _environment(build: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "EBR_BUILD": build}
 
 
-def _round(interpreter: list[str], build: str, scale: float) -> dict[str, float | str]:
+def _round(interpreter: list[str], build: str, scale: float, part: str = "memory") -> dict[str, float | str]:
     output = subprocess.run(
-        [*interpreter, __file__, "--worker", str(scale)], env=_environment(build), capture_output=True, text=True, timeout=600
+        [*interpreter, __file__, "--worker", str(scale), "--part", part],
+        env=_environment(build),
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     if output.returncode:
         raise SystemExit(f"bench: the {build} build: {output.stderr.strip()}")
@@ -55,14 +65,15 @@ def _round(interpreter: list[str], build: str, scale: float) -> dict[str, float 
     return found
 
 
-def _worker(scale: float) -> None:
+def _worker(scale: float, part: str) -> None:
     import ebr_core.engine  # not in the process that only starts the others
     from benchmarks.memory import measure
+    from benchmarks.parsing import growth
 
     suffix = Path(str(ebr_core.engine.__file__)).suffix
     build = "compiled" if suffix in (".so", ".pyd") else "pure"
     who = f"{platform.python_implementation()} {platform.python_version()}"
-    print(json.dumps({"build": build, "python": who, **measure(scale)}))
+    print(json.dumps({"build": build, "python": who, **(growth(scale) if part == "growth" else measure(scale))}))
 
 
 def _spread(values: list[float]) -> str:
@@ -93,11 +104,22 @@ def _in_memory(interpreters: dict[str, list[str]], rounds: int, scale: float) ->
             for name, value in found.items():
                 figures.setdefault(name, {}).setdefault(build, []).append(float(value))
                 multiples.setdefault(name, {}).setdefault(build, []).append(float(value) / float(found["calibration"]))
+    # sippy is interpreted: it is measured beside the pure build only, and compared with both.
+    if sippy := figures.pop(SIPPY, None):
+        ours = figures["core fields of the INVITE"]
+        figures["ratio: sippy's time for these fields to ours"] = {
+            build: [theirs / each for theirs, each in zip(sippy["pure"], ours[build], strict=True)] for build in builds
+        }
+        figures[SIPPY] = {"pure": sippy["pure"]}
     rows = []
     for name, each in figures.items():
         plain = name == "calibration" or name.startswith("ratio")
-        times = {build: statistics.median(multiples[name][build]) for build in builds}
-        rows.append([name, *(_spread(each[build]) + ("" if plain else f" = {times[build]:.1f} x") for build in builds)])
+        times = {} if plain else {build: statistics.median(multiples[name][build]) for build in each}
+        cells = [_spread(each[build]) + ("" if plain else f" = {times[build]:.1f} x") for build in builds if build in each]
+        rows.append([name, *cells])
+        if name.startswith("ratio: sippy"):
+            medians = {build: statistics.median(each[build]) for build in builds}
+            rows.append(["", *(f"mark {FASTER[b]:g}: {'met' if medians[b] >= FASTER[b] else 'not met'}" for b in builds)])
         if name in MARKS:
             cells = []
             for build in builds:
@@ -108,6 +130,18 @@ def _in_memory(interpreters: dict[str, list[str]], rounds: int, scale: float) ->
             rows.append(["", *cells])
     title = f"In memory, CPU µs; multiples of the calibration (median of {rounds} rounds, least to greatest)"
     _print(title, list(heads.values()), rows)
+
+
+def _growth(interpreters: dict[str, list[str]], scale: float) -> None:
+    builds = list(interpreters)
+    rows: dict[str, list[str]] = {}
+    for build, interpreter in interpreters.items():
+        found = _round(interpreter, build, scale, "growth")
+        for name, value in found.items():
+            if name not in ("build", "python"):
+                rows.setdefault(name, [name]).append(f"{float(value):.1f}")
+    title = "Everything in one long message read, forwarded and answered: CPU ns for each of its bytes, short and 8 times as long"
+    _print(title, builds, list(rows.values()))
 
 
 def _through_sockets(interpreters: dict[str, list[str]], rounds: int, seconds: float) -> None:
@@ -156,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds: about half a minute")
     parser.add_argument("--rounds", type=int, help="how many rounds (5; 2 with --quick)")
-    parser.add_argument("--part", choices=("memory", "sockets"), help="only one of the two parts")
+    parser.add_argument("--part", choices=("memory", "growth", "sockets"), help="only one of the parts")
     parser.add_argument(
         "--compiled",
         type=Path,
@@ -166,16 +200,18 @@ def main() -> None:
     parser.add_argument("--worker", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker is not None:
-        _worker(arguments.worker)
+        _worker(arguments.worker, arguments.part or "memory")
         return
     rounds = arguments.rounds or (2 if arguments.quick else 5)
     interpreters = _interpreters(arguments.compiled)
     print(f"{platform.platform()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     if "compiled" not in interpreters:
         print(f"no compiled build: {arguments.compiled} does not exist (`make bench` builds it)")
-    if arguments.part != "sockets":
+    if arguments.part in (None, "memory"):
         _in_memory(interpreters, rounds, 0.2 if arguments.quick else 1.0)
-    if arguments.part != "memory":
+    if arguments.part in (None, "growth"):
+        _growth(interpreters, 0.2 if arguments.quick else 1.0)
+    if arguments.part in (None, "sockets"):
         _through_sockets(interpreters, rounds, 1.0 if arguments.quick else 3.0)
 
 
