@@ -15,7 +15,7 @@ _SPELLINGS: Final = {f"{name}{form}".upper(): f"{name}{form}" for name in LENGTH
 
 # A parameter and the comma behind it. The quoted string cannot match in two ways, so nothing is looked at twice.
 _PARAM: Final = re.compile(
-    r"""[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*)*"|[^",\s]*)[ \t]*(,|$)""", re.DOTALL
+    r"""[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*=[ \t]*("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^",\s]*)[ \t]*(,|$)""", re.DOTALL
 )
 _COMMAS: Final = re.compile(r"[ \t,]*")
 _BLANK: Final = re.compile(r"[ \t]")

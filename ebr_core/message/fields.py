@@ -31,7 +31,7 @@ _DEFAULT_PORTS: Final = {"TLS": 5061, "WS": 80, "WSS": 443}  # RFC 3261 18.1.1, 
 _OWN_PARAMS: Final = frozenset(("expires", "q", "tag"))
 
 # A quoted string up to its closing quote, which is left out so that the match cannot fail and look back.
-_OPEN_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_OPEN_QUOTED: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
 @final

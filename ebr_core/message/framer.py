@@ -18,7 +18,7 @@ _DEFAULT: Final = Config()
 # Where `parse_message` sees the end of a head, in either spelling of a line end: were they to differ, a message could hide
 # another one from whoever reads the stream next.
 _END: Final = re.compile(rb"\n\r?\n")
-_CONTENT_LENGTH: Final = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE)
+_CONTENT_LENGTH: Final = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)", re.IGNORECASE)
 # A method, or the version of a response. Anything else, TLS or HTTP say, is not worth waiting for the end of.
 _START: Final = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+[ \t].*SIP/.*|SIP/.*", re.IGNORECASE)
 _NOT_A_START: Final = re.compile(rb"[^A-Za-z0-9\-.!%*_+`'~]")
