@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from peers.programs import PATIENCE, Ebr, Program, free_ports
+from peers.programs import PATIENCE, Program, free_ports
 
 __all__ = ["Baresip"]
 
@@ -33,19 +33,36 @@ module_app ctrl_tcp.so
 
 
 class Baresip(Program):
-    """One baresip, of the user ``user``. It registers at once if ``registers``, and answers every call at once if ``answers``."""
+    """One baresip, of the user ``user``. It registers at once if ``registers``, and answers every call at once if ``answers``.
 
-    def __init__(self, path: str, folder: Path, proxy: Ebr, user: str, *, registers: bool, answers: bool) -> None:
+    ``proxy``: the address it sends everything to. ``options``: more parameters of its account.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        folder: Path,
+        proxy: str,
+        user: str,
+        *,
+        registers: bool,
+        answers: bool,
+        tcp: bool = False,
+        options: str = "",
+    ) -> None:
         self.user = user
         # Beside each SIP port and each RTP port baresip takes the next one too.
         sip, rtp, control = free_ports(3, spacing=8)
+        self.port = sip
         home = folder / user
         home.mkdir()
         modules = Path(path).resolve().parent.parent / "lib" / "baresip" / "modules"
         config = _CONFIG.format(sip=sip, rtp=rtp, rtp_end=rtp + 7, control=control, user=user, modules=modules)
         (home / "config").write_text(config)
-        options = f"regint={60 if registers else 0};answermode={'auto' if answers else 'manual'}"
-        (home / "accounts").write_text(f'<sip:{user}@example.org>;outbound="sip:{proxy.address}";{options}\n')
+        params = f"regint={60 if registers else 0};answermode={'auto' if answers else 'manual'}{options}"
+        transport = ";transport=tcp" if tcp else ""
+        account = f'<sip:{user}@example.org{transport}>;outbound="sip:{proxy}{transport}";{params}\n'
+        (home / "accounts").write_text(account)
         (home / "contacts").write_text("")
         super().__init__([path, "-f", str(home)], folder)
         self.events: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import re
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -65,12 +66,15 @@ class Output:
 class Program:
     """A running program. Nobody may signal it but by this object."""
 
-    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None, *, typed: bool = False
+    ) -> None:
+        """``typed``: it reads commands, from ``type``; else its standard input is empty."""
         self.command = command
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if typed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,6 +86,12 @@ class Program:
         assert self._process.stderr is not None
         self.stdout = Output(self._process.stdout)
         self.stderr = Output(self._process.stderr)
+
+    def type(self, line: str) -> None:
+        """Give it one line of input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """The exit code of a program that ends by itself. Raises AssertionError when it does not."""
@@ -99,6 +109,9 @@ class Program:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(timeout)
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # what it did not read before it ended
+                self._process.stdin.close()
         self.stdout.close()
         self.stderr.close()
         return self._process.returncode
@@ -134,17 +147,20 @@ class Ebr(Program):
 
 
 def free_ports(count: int, spacing: int = 1) -> list[int]:
-    """Port numbers, ``spacing`` apart or more, that were free on 127.0.0.1 a moment ago, for UDP and for TCP."""
+    """Port numbers, ``spacing`` apart or more, that were free on 127.0.0.1 a moment ago, for UDP and for TCP.
+
+    Below those that the system gives to whoever asks for any: between now and the start of a program it gives away many.
+    """
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:
             udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             tcp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            udp.bind(("127.0.0.1", 0))
-            port: int = udp.getsockname()[1]
+            port = random.randrange(20_000, 32_000)
             if any(abs(port - other) < spacing for other in ports):
                 continue
             try:
+                udp.bind(("127.0.0.1", port))
                 tcp.bind(("127.0.0.1", port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:

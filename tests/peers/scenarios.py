@@ -17,6 +17,7 @@ __all__ = [
     "pickup_call",
     "refused",
     "register",
+    "register_with_password",
     "reply",
     "scenario",
     "take_bye",
@@ -66,6 +67,17 @@ def register(user: str, *, after: float = 0.0, stays: float = 60.0) -> str:
         "REGISTER", "sip:example.org", user, user, 1, f"Contact: <sip:{user}@[local_ip]:[local_port]>", "Expires: 3600"
     )
     return scenario(*([linger(after)] if after else []), _send(text), expect(200), linger(stays))
+
+
+def register_with_password(user: str, password: str, transport: str = "UDP") -> str:
+    """Register this port; the password is asked for first."""
+    steps = []
+    for cseq, signed in ((1, ""), (2, f"[authentication username={user} password={password}]")):
+        fields = [f"Contact: <sip:{user}@[local_ip]:[local_port];transport={transport.lower()}>", "Expires: 3600"]
+        text = _request("REGISTER", "sip:example.org", user, user, cseq, *fields, *([signed] if signed else []))
+        steps.append(_send(text.replace("SIP/2.0/UDP", f"SIP/2.0/{transport}")))
+        steps.append(expect(200) if signed else expect(401).replace("/>", ' auth="true"/>'))
+    return scenario(*steps)
 
 
 def call(caller: str, callee: str) -> str:

@@ -17,8 +17,8 @@ def test_a_call_to_a_phone_that_starts_later_has_sound_in_both_directions(
     alice = baresip(server, "alice", registers=False, answers=False)
     alice.do("dial", "sip:bob@example.org")
     server.stdout.wait_for("100 Trying (INVITE)")
+    # He may have answered before there is anybody to hear of his events.
     bob = baresip(server, "bob", registers=True, answers=True)
-    bob.wait_for_event("CALL_ESTABLISHED")
     established = alice.wait_for_event("CALL_ESTABLISHED")
     assert established["peeruri"] == "sip:bob@example.org"
     assert [event["type"] for event in alice.events if event.get("class") == "call"].count("CALL_ESTABLISHED") == 1
