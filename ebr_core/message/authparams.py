@@ -8,7 +8,20 @@ from ebr_core.errors import LocalProtocolError
 from ebr_core.message.errors import MessageError
 from ebr_core.message.grammar import check_text, is_token, unfold, unquote
 
-__all__ = ["HEX", "LENGTHS", "NC", "need", "print_others", "quote", "read_params", "split_scheme", "take", "take_algorithm"]
+__all__ = [
+    "HEX",
+    "LENGTHS",
+    "NC",
+    "need",
+    "print_other_scheme",
+    "print_others",
+    "quote",
+    "read_params",
+    "split_scheme",
+    "take",
+    "take_algorithm",
+    "token",
+]
 
 LENGTHS: Final = {"SHA-512-256": 64, "SHA-256": 64, "MD5": 32}  # of a response, in hexadecimal digits
 _SPELLINGS: Final = {f"{name}{form}".upper(): f"{name}{form}" for name in LENGTHS for form in ("", "-sess")}
@@ -17,6 +30,7 @@ _SPELLINGS: Final = {f"{name}{form}".upper(): f"{name}{form}" for name in LENGTH
 _PARAM: Final = re.compile(
     r"""[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*=[ \t]*("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^",\s]*)[ \t]*(,|$)""", re.DOTALL
 )
+_VALUE: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^",\s]*', re.DOTALL)
 _COMMAS: Final = re.compile(r"[ \t,]*")
 _BLANK: Final = re.compile(r"[ \t]")
 NC: Final = re.compile(r"[0-9A-Fa-f]{8}")
@@ -25,8 +39,7 @@ HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 
 def read_params(text: str) -> dict[str, str]:
     """Names in lower case, values as they stand. A name that comes twice is refused: who reads the other one is deceived."""
-    if "\n" in text or "\r" in text:
-        raise MessageError("Malformed authentication parameter")
+    text = _one_line(text)
     params: dict[str, str] = {}
     at = _skip_commas(text, 0)
     while at < len(text):
@@ -41,6 +54,14 @@ def read_params(text: str) -> dict[str, str]:
     return params
 
 
+def _one_line(text: str) -> str:
+    # What passes here can be printed again: the same rule as check_text has.
+    text = unfold(text)
+    if "\n" in text or "\r" in text or ("\0" in text and "\0" in text.replace("\\\0", "")):
+        raise MessageError("Malformed authentication parameter")
+    return text
+
+
 def _skip_commas(text: str, at: int) -> int:
     match = _COMMAS.match(text, at)
     return at if match is None else match.end()
@@ -48,7 +69,7 @@ def _skip_commas(text: str, at: int) -> int:
 
 def split_scheme(text: str) -> tuple[str, str]:
     """The scheme, and what stands behind it."""
-    text = unfold(text)
+    text = _one_line(text)
     match = _BLANK.search(text)
     scheme = text if match is None else text[: match.start()]
     if not is_token(scheme):
@@ -87,10 +108,25 @@ def quote(text: str) -> str:
     return f'"{escaped}"'
 
 
+def token(text: str, what: str) -> str:
+    """The text, which is to be printed without quotes. Raises LocalProtocolError where it is no token."""
+    if not is_token(text):
+        raise LocalProtocolError(f"{what} must be a token: {text!r}")
+    return text
+
+
 def print_others(params: Mapping[str, str]) -> list[str]:
     """Parameters as they are to be printed. Raises LocalProtocolError for what would break out of them."""
     for name, value in params.items():
         if not is_token(name):
             raise LocalProtocolError(f"{name!r} is not the name of a parameter")
         check_text(value, name)
+        if not _VALUE.fullmatch(value):
+            raise LocalProtocolError(f"{name} is neither a token nor a quoted string: {value!r}")
     return [f"{name}={value}" for name, value in params.items()]
+
+
+def print_other_scheme(scheme: str, text: str) -> str:
+    """What is not Digest, as it stands. Raises LocalProtocolError, as ``token`` and ``check_text`` do."""
+    check_text(text, scheme)
+    return f"{token(scheme, 'scheme')} {text}".rstrip(" ")

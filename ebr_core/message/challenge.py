@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 from ebr_core.errors import LocalProtocolError
-from ebr_core.message.authparams import need, print_others, quote, read_params, split_scheme, take, take_algorithm
+from ebr_core.message.authparams import (
+    need,
+    print_other_scheme,
+    print_others,
+    quote,
+    read_params,
+    split_scheme,
+    take,
+    take_algorithm,
+    token,
+)
 from ebr_core.message.credentials import Credentials
 from ebr_core.message.digest import ALGORITHMS, digest_response, ha1, userhash
 from ebr_core.message.errors import MessageError
@@ -89,13 +99,15 @@ class Challenge:
         """The credentials that a client sends (RFC 7616 3.4): for ``auth`` where it is offered, else for ``auth-int``.
 
         ``cnonce``: unpredictable text; ``nc``: how often this nonce was used, this time included. Raises LocalProtocolError
-        where this interpreter cannot compute the algorithm, or none of the qop values is known.
+        where this interpreter cannot compute the algorithm, none of the qop values is known, or ``nc`` has no eight digits.
         """
         if self.scheme.lower() != "digest" or self.algorithm not in ALGORITHMS:
             raise LocalProtocolError(f"cannot answer {self.scheme} {self.algorithm}; there are: {', '.join(ALGORITHMS)}")
         qop = "auth" if "auth" in self.qop else "auth-int" if "auth-int" in self.qop else None
         if self.qop and qop is None:
             raise LocalProtocolError(f"cannot answer any qop of {', '.join(self.qop)}; there are auth and auth-int")
+        if not 1 <= nc <= 0xFFFF_FFFF:
+            raise LocalProtocolError(f"nc is from 1 to 2**32 - 1, not {nc}")
         key = ha1(self.algorithm, username, self.realm, password)
         count = f"{nc:08x}"
         session = self.algorithm.endswith("-sess")
@@ -116,10 +128,10 @@ class Challenge:
 
     def __str__(self) -> str:
         if self.scheme.lower() != "digest":
-            return f"{self.scheme} {self.text}".rstrip(" ")
-        parts = [f"realm={quote(self.realm)}", f"nonce={quote(self.nonce)}", f"algorithm={self.algorithm}"]
+            return print_other_scheme(self.scheme, self.text)
+        parts = [f"realm={quote(self.realm)}", f"nonce={quote(self.nonce)}", f"algorithm={token(self.algorithm, 'algorithm')}"]
         if self.qop:
-            parts.append(f'qop="{",".join(self.qop)}"')
+            parts.append(f'qop="{",".join([token(word, "qop") for word in self.qop])}"')
         if self.opaque is not None:
             parts.append(f"opaque={quote(self.opaque)}")
         if self.domain is not None:
@@ -143,7 +155,10 @@ class Challenge:
 
 
 def best_challenge(challenges: Sequence[Challenge]) -> Challenge | None:
-    """The first that can be answered; the server lists them by its preference (RFC 8760 2.4)."""
+    """The first that can be answered, None where none can: a server lists them by its preference (RFC 8760 2.4).
+
+    All of them for one realm; where a forked request brings back several (RFC 3261 22.3), each realm has its own answer.
+    """
     for challenge in challenges:
         if challenge.scheme.lower() == "digest" and challenge.algorithm in ALGORITHMS:
             if not challenge.qop or "auth" in challenge.qop or "auth-int" in challenge.qop:

@@ -9,16 +9,18 @@ from ebr_core.message.authparams import (
     LENGTHS,
     NC,
     need,
+    print_other_scheme,
     print_others,
     quote,
     read_params,
     split_scheme,
     take,
     take_algorithm,
+    token,
 )
 from ebr_core.message.digest import ALGORITHMS, digest_response
 from ebr_core.message.errors import MessageError
-from ebr_core.message.grammar import encode_text, is_token, unescape, unfold
+from ebr_core.message.grammar import is_token, unescape
 
 __all__ = ["AuthenticationInfo", "Credentials"]
 
@@ -144,21 +146,23 @@ class Credentials:
 
     def __str__(self) -> str:
         if self.scheme.lower() != "digest":
-            return f"{self.scheme} {self.text}".rstrip(" ")
-        if self.username.isascii():
-            name = f"username={quote(self.username)}"
-        else:
-            name = "username*=UTF-8''" + "".join([_escape(byte) for byte in encode_text(self.username)])
-        parts = [name, f"realm={quote(self.realm)}", f"nonce={quote(self.nonce)}", f"uri={quote(self.uri)}"]
-        parts += [f'response="{self.response}"', f"algorithm={self.algorithm}"]
+            return print_other_scheme(self.scheme, self.text)
+        # Never username*: a quoted string of SIP may have any UTF-8 (RFC 3261 25.1), and servers of RFC 3261 ask for username.
+        parts = [
+            f"username={quote(self.username)}",
+            f"realm={quote(self.realm)}",
+            f"nonce={quote(self.nonce)}",
+            f"uri={quote(self.uri)}",
+        ]
+        parts += [f"response={quote(self.response)}", f"algorithm={token(self.algorithm, 'algorithm')}"]
         if self.cnonce is not None:
             parts.append(f"cnonce={quote(self.cnonce)}")
         if self.opaque is not None:
             parts.append(f"opaque={quote(self.opaque)}")
         if self.qop is not None:
-            parts.append(f"qop={self.qop}")
+            parts.append(f"qop={token(self.qop, 'qop')}")
         if self.nc is not None:
-            parts.append(f"nc={self.nc}")
+            parts.append(f"nc={token(self.nc, 'nc')}")
         if self.userhash:
             parts.append("userhash=true")
         return "Digest " + ", ".join(parts + print_others(self.params))
@@ -184,12 +188,10 @@ def _username(params: dict[str, str], hashed: bool) -> str:
     _, quote, escaped = rest.partition("'")
     if plain is not None or hashed or not quote or charset.upper() != "UTF-8":
         raise MessageError("Malformed username parameter")  # RFC 7616 3.4, RFC 5987 3.2
-    return unescape(escaped)
-
-
-def _escape(byte: int) -> str:
-    character = chr(byte)
-    return character if character.isascii() and (character.isalnum() or character in "!#$&+-.^_`|~") else f"%{byte:02X}"
+    username = unescape(escaped)
+    if "\r" in username or "\n" in username or "\0" in username:
+        raise MessageError("Malformed username parameter")  # it would break out of the next line that it is printed in
+    return username
 
 
 @final
@@ -217,7 +219,7 @@ class AuthenticationInfo:
     @staticmethod
     def parse(text: str) -> "AuthenticationInfo":
         """Raises MessageError (400) for a parameter twice, an nc or an rspauth that is none."""
-        params = read_params(unfold(text))
+        params = read_params(text)
         nc = take(params, "nc")
         rspauth = take(params, "rspauth")
         qop = take(params, "qop")
@@ -264,13 +266,13 @@ class AuthenticationInfo:
         if self.nextnonce is not None:
             parts.append(f"nextnonce={quote(self.nextnonce)}")
         if self.qop is not None:
-            parts.append(f"qop={self.qop}")
+            parts.append(f"qop={token(self.qop, 'qop')}")
         if self.rspauth is not None:
-            parts.append(f'rspauth="{self.rspauth}"')
+            parts.append(f"rspauth={quote(self.rspauth)}")
         if self.cnonce is not None:
             parts.append(f"cnonce={quote(self.cnonce)}")
         if self.nc is not None:
-            parts.append(f"nc={self.nc}")
+            parts.append(f"nc={token(self.nc, 'nc')}")
         return ", ".join(parts + print_others(self.params))
 
     def __eq__(self, other: object) -> bool:

@@ -248,6 +248,8 @@ class NameAddr:
             if start > 0:
                 if between:
                     raise MessageError("Malformed address")
+            elif "," in between:
+                raise MessageError("Malformed address: a display name with a comma needs quotes")  # 25.1
             else:
                 display = between
             right = text.find(">", left)
@@ -364,7 +366,7 @@ def _plain_display(text: str) -> str | None:
     if "<" in text or "\\" in text:
         return None
     if '"' not in text:
-        return None if ";" in text else text.strip(" \t")
+        return None if ";" in text or "," in text else text.strip(" \t")
     text = text.rstrip(" \t")
     return text[1:-1] if text[0] == '"' and text.find('"', 1) == len(text) - 1 else None
 

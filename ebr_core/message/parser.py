@@ -138,6 +138,9 @@ def _parse_lines(head: str, lines: list[str], body: bytes, folded: bool) -> Requ
     if not via_text or not from_text or not to_text or not call_id or not cseq_text:
         raise MessageError(_missing(via_text, from_text, to_text, call_id))
     via = Via.parse(via_text)
+    if "," in via_text:
+        for value in split_top(via_text, ","):
+            Via.parse(value)  # none of them may be malformed: they are the way back
     from_uri, from_tag = parse_address(from_text)
     to_uri, to_tag = parse_address(to_text)
     digits, _, cseq_method = cseq_text.partition(" ")

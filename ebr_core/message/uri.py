@@ -33,7 +33,8 @@ class Uri:
 
     For schemes other than sip and sips only ``scheme`` and ``raw`` are set; ``host`` is then "". See ``tel`` for numbers.
     ``user`` has its ``%XX`` unescaped once; ``password``, ``params`` and ``headers`` (the text after ``?``) are as they
-    stand. ``host`` is in lower case, an IPv6 address without brackets. The keys of ``params`` are in lower case.
+    stand. ``host`` is in lower case, an IPv6 address without brackets. The keys of ``params`` are in lower case, and without
+    escapes of characters that need none.
     """
 
     __slots__ = ("_numeric", "_raw_user", "headers", "host", "params", "password", "port", "raw", "scheme", "user")
@@ -211,16 +212,13 @@ def _parse_uri(text: str) -> Uri:
     if host_port is None:
         raise MessageError("Malformed URI: host or port")
     host, port = host_port
-    return Uri(
-        text,
-        scheme,
-        raw_user,
-        password,
-        host.lower(),
-        None if port < 0 else port,
-        parse_params(param_text) if semicolon else None,
-        headers,
-    )
+    params = parse_params(param_text) if semicolon else None
+    if params and "%" in param_text:
+        # 19.1.4: an escaped character is that character, in the names of parameters too. The first one of a name counts.
+        spelled, params = params, {}
+        for name, value in spelled.items():
+            params.setdefault(_normal(name).lower(), value)
+    return Uri(text, scheme, raw_user, password, host.lower(), None if port < 0 else port, params, headers)
 
 
 # The messages of a call name the same few URIs again and again. Long ones are not kept: the memory has a bound.

@@ -21,7 +21,8 @@ def client_key(branch: str, method: str) -> str:
 
 def _server_key(request: Request, method: str) -> str:
     via = request.via
-    if via.branch.startswith(MAGIC_COOKIE):
+    # The cookie alone promises an identifier that is not there: two requests could have the same (RFC 4475 3.2.1).
+    if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):
         return f"{via.branch} {via.sent_by} {method}"
     # 17.2.3, for RFC 2543 peers. The To tag is left out: an ACK has one where its INVITE had none.
     parts = (request.uri, request.from_tag, request.call_id, str(request.cseq), via.sent_by, via.branch, method)

@@ -116,8 +116,15 @@ def test_userhash() -> None:
 
 def test_names_beyond_ascii() -> None:
     answer = Challenge(REALM, NONCE, "SHA-256", ["auth"]).answer("Jäsøn Doe", PASSWORD, "INVITE", URI, cnonce=CNONCE)
-    assert "username*=UTF-8''J%C3%A4s%C3%B8n%20Doe" in str(answer)
-    assert Credentials.parse(str(answer)).username == "Jäsøn Doe"
+    plain = 'Digest username="Jäsøn Doe", '
+    assert str(answer).startswith(plain)
+    assert Credentials.parse(str(answer)) == answer
+    extended = Credentials.parse(str(answer).replace(plain, "Digest username*=utf-8'en'J%C3%A4s%C3%B8n%20Doe, "))
+    assert extended == answer
+    assert extended.check(ha1("SHA-256", "Jäsøn Doe", REALM, PASSWORD), "INVITE")
+    odd = Credentials.parse("Digest " + GOOD.replace('"u"', '"é"') + ", userhash=true")
+    assert odd.username == "é"
+    assert Credentials.parse(str(odd)) == odd
 
 
 def test_the_first_qop_that_is_known_is_answered() -> None:
@@ -135,6 +142,9 @@ def test_what_cannot_be_computed_is_said() -> None:
     for challenge in (Challenge(REALM, NONCE, "CHACHA123"), Challenge("", "", "", scheme="Basic")):
         with pytest.raises(LocalProtocolError, match="SHA-256"):
             challenge.answer(USER, PASSWORD, "INVITE", URI, cnonce=CNONCE)
+    for nc in (0, -1, 2**32):
+        with pytest.raises(LocalProtocolError, match="nc"):
+            Challenge(REALM, NONCE, "MD5", ["auth"]).answer(USER, PASSWORD, "INVITE", URI, cnonce=CNONCE, nc=nc)
     with pytest.raises(LocalProtocolError):
         ha1("md5", USER, REALM, PASSWORD)
     with pytest.raises(LocalProtocolError):
@@ -213,7 +223,7 @@ GOOD = 'username="u", realm="r", nonce="n", uri="sip:a", response="0123456789abc
         *('Digest realm="r", nonce="n", REALM="x"', 'Digest realm="r" nonce="n"', 'Digest realm="r, nonce="n"'),
         *('Digest realm="r", nonce="n", x', 'Digest realm="r", nonce="n", =x', 'Digest realm="r", nonce="n\\"'),
         *('Digest realm="r", nonce="n", algorithm=SHA-256\nsess', 'Digest realm="r", nonce="n", algorithm=""'),
-        'Digest realm="r", nonce="n", qop="auth int"',
+        *('Digest realm="r", nonce="n", qop="auth int"', 'Digest realm="r", nonce="n", x=a\0b', "Basic a\nb", "Basic a\rb"),
     ],
 )
 def test_malformed_challenges(text: str) -> None:
@@ -233,7 +243,7 @@ def test_malformed_challenges(text: str) -> None:
         *(f'Digest {GOOD}, qop="a b", nc=00000001, cnonce="c"', f"Digest {GOOD}, nc=1", f"Digest {GOOD}, nc=0000000g"),
         *(f"Digest {GOOD}, nonce=x", f"Digest {GOOD}, algorithm=SHA-256", f"Digest {GOOD}, username*=UTF-8''x"),
         *(f"Digest {GOOD[14:]}, username*=latin-1''x", f"Digest {GOOD[14:]}, username*=x"),
-        f"Digest {GOOD[14:]}, username*=UTF-8''x, userhash=true",
+        *(f"Digest {GOOD[14:]}, username*=UTF-8''x, userhash=true", f"Digest {GOOD[14:]}, username*=UTF-8''x%0D%0Ay"),
         *(f"Digest {GOOD.replace('0123', 'xyz!')}", f"Digest {GOOD.replace('0123', '')}", "", "Digest"),
     ],
 )
@@ -253,7 +263,15 @@ def test_malformed_info(text: str) -> None:
 def test_nothing_breaks_out_of_a_field() -> None:
     for value in (
         *(Challenge("a\r\nb", "n"), Challenge("r", "n", params={"x": "a\nb"}), Challenge("r", "n", params={"x y": "a"})),
-        *(Credentials("u\r\nX: y", "r", "n", "u", "00"), AuthenticationInfo(nextnonce="\n")),
+        *(Challenge("r", "n", params={"x": 'a, realm="s"'}), Challenge("r", "n", params={"x": '"a" b'})),
+        *(
+            Challenge("r", "n", "MD5, x=y"),
+            Challenge("r", "n", qop=["auth", 'x"']),
+            Challenge("", "", scheme="Basic", text="a\nb"),
+        ),
+        *(Credentials("u\r\nX: y", "r", "n", "u", "00"), Credentials("u", "r", "n", "u", "00", qop="a,b")),
+        *(Credentials("u", "r", "n", "u", "00\r\n"), Credentials("", "", "", "", "", scheme="X y"), Challenge("r", "n", "")),
+        *(AuthenticationInfo(nextnonce="\n"), AuthenticationInfo(nc="1, x=y"), AuthenticationInfo(rspauth="\n")),
     ):
         with pytest.raises(LocalProtocolError):
             str(value)
@@ -285,7 +303,9 @@ def test_any_text(text: str) -> None:
                 value = parse(full)
             except MessageError:
                 continue
-            assert isinstance(repr(value), str)
+            assert parse(str(value)) == value
+            if isinstance(value, Credentials):
+                assert not value.check("", "INVITE")
 
 
 # -- vectors and verdicts of others, read where they are
