@@ -14,6 +14,7 @@ __all__ = [
     "encode_text",
     "is_ip_address",
     "is_ipv6",
+    "is_quoted",
     "is_token",
     "join_folded",
     "parse_delta",
@@ -64,6 +65,11 @@ def encode_text(text: str) -> bytes:
 def is_token(text: str) -> bool:
     """Whether the text is a ``token`` of RFC 3261 25.1."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def is_quoted(text: str) -> bool:
+    """Whether the text is one whole ``quoted-string`` of RFC 3261 25.1."""
+    return _QUOTED.fullmatch(text) is not None
 
 
 def parse_number(text: str, limit: int) -> int:

@@ -6,7 +6,7 @@ of the message, be the values in one line or in several. Reading may raise Messa
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Final, Generic, TypeVar, final
 
 from ebr_core.message.challenge import Challenge
 from ebr_core.message.credentials import AuthenticationInfo, Credentials
@@ -116,10 +116,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @final
-class Field(Generic[T]):
+class Field(Generic[T_co]):
     """One header field: its canonical name, and how its text becomes a value.
 
     For a field of your own: ``Field("x-tenant", one(Tenant.parse))``.
@@ -127,11 +128,11 @@ class Field(Generic[T]):
 
     __slots__ = ("_reader", "name")
 
-    def __init__(self, name: str, reader: "Callable[[Message, str], T]") -> None:
+    def __init__(self, name: str, reader: "Callable[[Message, str], T_co]") -> None:
         self.name: Final = name
         self._reader: Final = reader
 
-    def read(self, message: Message) -> T:
+    def read(self, message: Message) -> T_co:
         """The value, or values, in that message. Raises MessageError (400)."""
         return self._reader(message, self.name)
 
@@ -208,6 +209,11 @@ def _call_id(text: str) -> str:
     return text
 
 
+def _call_ids(message: Message, name: str) -> list[str]:
+    # Quotes and brackets mean nothing in a word, so a comma is a comma.
+    return [_call_id(part.strip(" \t")) for text in message.headers(name) for part in text.split(",") if part.strip(" \t")]
+
+
 _count: Final = _number(0x7FFF_FFFF)
 
 # RFC 3261 20, in its order
@@ -231,7 +237,7 @@ DATE: Final[Field[datetime | None]] = Field("date", one(parse_date))
 ERROR_INFO: Final[Field[list[NameAddr]]] = Field("error-info", each(NameAddr.parse))
 EXPIRES: Final[Field[int | None]] = Field("expires", one(_seconds))
 FROM: Final[Field[NameAddr | None]] = Field("from", one(NameAddr.parse))
-IN_REPLY_TO: Final[Field[list[str]]] = Field("in-reply-to", each(_call_id))
+IN_REPLY_TO: Final[Field[list[str]]] = Field("in-reply-to", _call_ids)
 MAX_FORWARDS: Final[Field[int | None]] = Field("max-forwards", one(_number(255)))
 MIN_EXPIRES: Final[Field[int | None]] = Field("min-expires", one(_seconds))
 MIME_VERSION: Final[Field[str | None]] = Field("mime-version", one(_token))
@@ -293,7 +299,7 @@ SIP_ETAG: Final[Field[str | None]] = Field("sip-etag", one(_token))  # RFC 3903
 SIP_IF_MATCH: Final[Field[str | None]] = Field("sip-if-match", one(_token))  # RFC 3903
 SUBSCRIPTION_STATE: Final[Field[SubscriptionState | None]] = Field("subscription-state", one(SubscriptionState.parse))  # RFC 6665
 
-_ALL: Final[tuple[Field[Any], ...]] = (
+_ALL: Final[tuple[Field[object], ...]] = (
     *(ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ALERT_INFO, ALLOW, AUTHENTICATION_INFO, AUTHORIZATION),
     *(CALL_ID, CALL_INFO, CONTACT, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH),
     *(CONTENT_TYPE, CSEQ, DATE, ERROR_INFO, EXPIRES, FROM, IN_REPLY_TO),
@@ -307,10 +313,10 @@ _ALL: Final[tuple[Field[Any], ...]] = (
     *(SECURITY_SERVER, SECURITY_VERIFY, SERVICE_ROUTE, SESSION_EXPIRES, SIP_ETAG, SIP_IF_MATCH, SUBSCRIPTION_STATE),
 )
 
-FIELDS: Final[Mapping[str, Field[Any]]] = {field.name: field for field in _ALL}
+FIELDS: Final[Mapping[str, Field[object]]] = {field.name: field for field in _ALL}
 """All of them by canonical name."""
 
 
-def field(name: str) -> Field[Any] | None:
+def field(name: str) -> Field[object] | None:
     """The field of that name, in any spelling, compact too; None for one that is not known here."""
     return FIELDS.get(canonical_name(name))

@@ -15,7 +15,10 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 @final
 class RetryAfter(Value):
-    """When to try again: seconds, a comment, and how long one may then be reached, in seconds or None (20.33)."""
+    """When to try again: seconds, a comment, and how long one may then be reached, in seconds or None (20.33).
+
+    ``comment`` has neither its own parentheses nor quoted pairs; parentheses inside it are text.
+    """
 
     __slots__ = ("comment", "duration", "params", "seconds")
 
@@ -33,11 +36,13 @@ class RetryAfter(Value):
         semicolon = text.find(";")
         if 0 <= start and (semicolon < 0 or start < semicolon):
             end = _end_of_comment(text, start)
-            comment = _unescaped(text[start + 1 : end - 1])
-            text = text[:start] + text[end:]
-        value, params = split_value(text, "Retry-After")
-        seconds = parse_delta(value)
-        if seconds < 0:
+            comment = unquote(f'"{text[start + 1 : end - 1]}"')
+            seconds = parse_delta(text[:start].strip(" \t"))
+            nothing, params = split_value(text[end:], "Retry-After")
+        else:
+            value, params = split_value(text, "Retry-After")
+            seconds, nothing = parse_delta(value), ""
+        if seconds < 0 or nothing:
             raise MessageError("Malformed Retry-After")
         return RetryAfter(seconds, comment, params)
 
@@ -65,15 +70,8 @@ def _end_of_comment(text: str, start: int) -> int:
     raise MessageError("Malformed comment: no closing parenthesis")
 
 
-def _unescaped(comment: str) -> str:
-    # The quoted pairs of a nested comment are kept: they tell its parentheses from others.
-    return unquote(f'"{comment}"') if "(" not in comment else comment
-
-
 def _escaped(comment: str) -> str:
-    if "(" in comment:
-        return comment
-    return comment.replace("\\", "\\\\").replace(")", "\\)").replace("\0", "\\\0")
+    return comment.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)").replace("\0", "\\\0")
 
 
 @final
@@ -113,7 +111,8 @@ def parse_date(text: str) -> datetime:
     """
     day, comma, rest = text.partition(",")
     words = [word for word in rest.replace("\t", " ").split(" ") if word]
-    if not comma or day.strip(" \t").title() not in _DAYS or len(words) != 5 or words[4].upper() != "GMT":
+    # Some letters of other scripts become ASCII ones in the other case.
+    if not text.isascii() or not comma or day.strip(" \t").title() not in _DAYS or len(words) != 5 or words[4].upper() != "GMT":
         raise MessageError("Malformed Date")
     month, clock = words[1].title(), words[3].split(":")
     if month not in _MONTHS or len(clock) != 3 or len(words[0]) != 2 or len(words[2]) != 4:

@@ -4,6 +4,7 @@ from typing import Final, final
 
 from ebr_core.message.errors import MessageError
 from ebr_core.message.grammar import (
+    is_quoted,
     is_token,
     parse_delta,
     parse_number,
@@ -52,8 +53,8 @@ class Value:
 def split_value(text: str, what: str) -> tuple[str, dict[str, str | None]]:
     """What stands in front of the parameters, and these."""
     value, _, rest = text.partition(";")
-    if '"' in rest and not quotes_close(rest):
-        raise MessageError(f"Malformed {what}: no closing quote")
+    if ('"' in rest or "<" in rest) and not quotes_close(rest):
+        raise MessageError(f"Malformed {what}: no closing quote or bracket")
     params = parse_params(rest)
     for name in params:
         if not is_token(name):
@@ -106,7 +107,7 @@ class ParamValue(Value):
     def feature(self, name: str) -> str | None:
         """What a feature tag or capability says in its quotes, which RFC 3840 9 and RFC 6809 6.3 demand; None without them."""
         text = self.params.get(name.lower()) or ""
-        return unquote(text) if len(text) > 2 and text[0] == text[-1] == '"' else None
+        return unquote(text) if len(text) > 2 and is_quoted(text) else None
 
     def __str__(self) -> str:
         return self.value + print_params(self.params)
@@ -139,8 +140,8 @@ class MediaType(Value):
         kind, slash, subtype = value.partition("/")
         if not slash:
             raise MessageError("Malformed media type")
-        kind, subtype = kind.strip(" \t").lower(), subtype.strip(" \t").lower()
-        return MediaType(_token(kind, "media type"), _token(subtype, "media type"), params)
+        kind, subtype = _token(kind.rstrip(" \t"), "media type"), _token(subtype.lstrip(" \t"), "media type")
+        return MediaType(kind.lower(), subtype.lower(), params)
 
     @property
     def full(self) -> str:
@@ -227,7 +228,7 @@ class Reason(Value):
         self.protocol: Final = protocol
         self.params: Final[dict[str, str | None]] = {} if params is None else params
         cause = self.params.get("cause")
-        self.cause: Final = None if cause is None else number_of(unquote(cause), 9999, "cause")
+        self.cause: Final = None if cause is None else number_of(unquote(cause), _MAX, "cause")
         text = self.params.get("text")
         self.text: Final = None if text is None else unquote(text)
 
@@ -266,8 +267,8 @@ class SessionExpires(Value):
         """Raises MessageError (400)."""
         value, params = split_value(text, "session interval")
         seconds = parse_delta(value)
-        value = (params.get("refresher") or "uac").lower()
-        if seconds < 0 or value not in ("uac", "uas"):
+        refresher = params.get("refresher", "uac") or ""
+        if seconds < 0 or refresher.lower() not in ("uac", "uas"):
             raise MessageError("Malformed session interval")
         return SessionExpires(seconds, params)
 
@@ -326,7 +327,7 @@ class RAck(Value):
 
 @final
 class WarningValue(Value):
-    """Why a response is as it is: a code from 100 to 999, who says so, and a text without quotes (20.43)."""
+    """Why a response is as it is: a code of three digits, who says so, and a text without quotes (20.43)."""
 
     __slots__ = ("agent", "code", "text")
 
@@ -338,12 +339,12 @@ class WarningValue(Value):
     @staticmethod
     def parse(text: str) -> "WarningValue":
         """Raises MessageError (400)."""
-        code, _, rest = text.replace("\t", " ").partition(" ")
-        agent, _, quoted = rest.strip(" ").partition(" ")
-        quoted = quoted.strip(" ")
-        if len(code) != 3 or not agent or '"' in agent or quoted[:1] != '"' or quoted[-1:] != '"' or not quotes_close(quoted):
+        front, _, rest = text.partition('"')
+        words = [word for word in front.replace("\t", " ").split(" ") if word]
+        quoted = '"' + rest.rstrip(" \t")
+        if len(words) != 2 or len(words[0]) != 3 or front[-1] not in " \t" or not is_quoted(quoted):
             raise MessageError("Malformed Warning")
-        return WarningValue(number_of(code, 999, "Warning"), agent, unquote(quoted))
+        return WarningValue(number_of(words[0], 999, "Warning"), words[1], unquote(quoted))
 
     def __str__(self) -> str:
         return f"{self.code:03} {self.agent} {_quoted(self.text)}"

@@ -1,7 +1,5 @@
 """parse_message: what it reads, what it refuses, and that nothing else ever comes out of it."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,6 +151,10 @@ def test_body_is_cut_at_content_length_and_whole_without_one() -> None:
         (b"To: Bob", b"t: <sip:a@b>\r\nTo: Bob"),
         (b"From: ", b"From: \r\nFrom: "),
         (b"To: Bob <", b'To: "Bob <'),
+        (b"To: Bob <", b"To: Alison, Bob <"),
+        (b";rport", b";rport,"),
+        (b";rport", b";rport ,\r\n ,SIP/2.0/UDP a"),
+        (b";rport", b";;,;,,"),
         (b"Contact: ", b"Contact "),
         (b"Contact: ", b"Con tact: "),
         (b"Contact: ", b": "),
@@ -245,23 +247,6 @@ def test_no_partial_without_a_way_back() -> None:
     assert refused(b"").partial is None
     assert refused(b"\r\n\r\n").partial is None
     assert refused(INVITE.replace(b"Via: SIP/2.0/UDP", b"Via: what")).partial is None
-
-
-def _torture() -> list[Path]:
-    folder = Path(__file__).parents[2].parent / "shared" / "data"
-    return sorted(folder.glob("rfc4475/*.dat")) + sorted(folder.glob("rfc5118/wire/*.dat"))
-
-
-@pytest.mark.skipif(not _torture(), reason="RFC 4475 and RFC 5118 messages are not in ../shared/data")
-def test_torture_messages_parse_or_are_refused() -> None:
-    refusals = {"badvers", "bigcode", "clerr", "insuf", "ltgtruri", "lwsruri", "lwsstart", "mcl01", "mismatch01", "mismatch02"}
-    refusals |= {"multi01", "ncl", "quotbal", "scalar02", "scalarlg", "trws", "baddn", "test"}
-    for path in _torture():
-        if path.stem in refusals:
-            assert refused(path.read_bytes()).status in (400, 505), path.stem
-        else:
-            read_all(path.read_bytes())
-            parse_message(path.read_bytes())
 
 
 def expect_status(error: MessageError) -> None:
