@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebr_core.errors import LocalProtocolError
@@ -97,6 +98,7 @@ EQUIVALENT = [
     ("sip:a@b?subject=project%20x&priority=urgent", "sip:a@b?priority=urgent&subject=project%20x"),
     ("sip:a@[::ffff:192.0.2.128]", "sip:a@[::FFFF:c000:280]"),
     ("sip:a@b;x=%41", "sip:a@b;x=a"),
+    ("sip:a@b;tr%61nsport=tcp;%6C%72", "sip:a@b;lr;transport=%74cp"),
     ("TEL:1", "tel:1"),
 ]
 DIFFERENT = [
@@ -107,6 +109,8 @@ DIFFERENT = [
     ("sip:bob@biloxi.com;user=phone", "sip:bob@biloxi.com"),
     ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
     ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+    ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;se%63urity=off"),
+    ("sip:carol@chicago.com;x=value%2541", "sip:carol@chicago.com;x=valueA"),
     ("sip:a:p@b", "sip:a:P@b"),
     ("sip:a:p@b", "sip:a@b"),
     ("sip:a%3Ab@c", "sip:a:b@c"),
@@ -130,6 +134,12 @@ def test_not_equivalent(left: str, right: str) -> None:
     a, b = Uri.parse(left), Uri.parse(right)
     assert not a.equivalent(b)
     assert not b.equivalent(a)
+
+
+def test_names_of_parameters_are_read_without_their_escapes() -> None:
+    uri = Uri.parse("sip:a@b;%6C%72;n%61me=v%61lue;%3b=1;LR=2")
+    assert uri.params == {"lr": None, "name": "v%61lue", "%3b": "1"}
+    assert str(uri) == "sip:a@b;%6C%72;n%61me=v%61lue;%3b=1;LR=2"
 
 
 def test_header_fields_are_unescaped_once() -> None:
@@ -258,6 +268,50 @@ def test_uris_of_pjsip() -> None:
             else:
                 assert uri.tel is not None
     assert len(cases) == 24
+
+
+def _respelled(text: str, choices: list[bool], fold: bool) -> str:
+    """Some characters escaped, in digits of either case, and where ``fold`` some in the other case."""
+    spelled = []
+    for index, character in enumerate(text):
+        if choices[index % len(choices)]:
+            code = f"%{ord(character):02x}"
+            spelled.append(code.upper() if choices[(index + 1) % len(choices)] else code)
+        else:
+            spelled.append(character.swapcase() if fold and choices[(index + 2) % len(choices)] else character)
+    return "".join(spelled)
+
+
+_PARTS = st.text("abcXYZ019-_.!~*'()", min_size=1, max_size=6)
+_NAMES = st.sampled_from(["transport", "user", "method", "ttl", "maddr", "lr", "x-y", "tag"])
+
+
+@given(
+    _PARTS,
+    st.lists(st.tuples(_NAMES, _PARTS), max_size=4, unique_by=lambda pair: pair[0]),
+    st.lists(st.tuples(_PARTS, _PARTS), max_size=3),
+    st.lists(st.booleans(), min_size=1, max_size=7),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=60)
+def test_two_spellings_of_a_uri(
+    user: str, params: list[tuple[str, str]], fields: list[tuple[str, str]], choices: list[bool], random: Random
+) -> None:
+    """19.1.4: case, but not of the user; escapes of unreserved characters; the order of parameters and of header fields."""
+
+    def print_uri(scheme: str, user: str, params: list[tuple[str, str]], fields: list[tuple[str, str]]) -> str:
+        text = f"{scheme}:{user}@Example.org" + "".join(f";{name}={value}" for name, value in params)
+        return text + ("?" + "&".join(f"{name}={value}" for name, value in fields) if fields else "")
+
+    other_params = [(_respelled(name, choices, True), _respelled(value, choices, True)) for name, value in params]
+    other_fields = [(_respelled(name, choices, True), _respelled(value, choices, False)) for name, value in fields]
+    random.shuffle(other_params)
+    random.shuffle(other_fields)
+    one = Uri.parse(print_uri("sip", user, params, fields))
+    other = Uri.parse(print_uri("SIP", _respelled(user, choices, False), other_params, other_fields).replace("Exa", "eXA"))
+    assert one.key == other.key
+    assert one.equivalent(other)
+    assert other.equivalent(one)
 
 
 @given(st.text(alphabet=st.sampled_from("sip:abAB@%41;=&?[]1.\u00e9+-\0\r "), max_size=30))

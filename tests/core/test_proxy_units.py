@@ -109,6 +109,23 @@ def test_a_request_without_max_forwards_gets_one() -> None:
     assert copy.headers("max-forwards") == ["70"]
 
 
+@pytest.mark.parametrize(
+    ("uri", "sent"),
+    [
+        ("sip:b@192.0.2.21?Route=%3Csip:x%3E", "sip:b@192.0.2.21"),
+        ("sip:b?x@192.0.2.21;lr?a=b&c=d?e", "sip:b?x@192.0.2.21;lr"),
+        ("sip:192.0.2.21?", "sip:192.0.2.21"),
+        ("sip:b?x@192.0.2.21", "sip:b?x@192.0.2.21"),
+        ("http://b/?x", "http://b/?x"),
+        ("sip:b:?x", "sip:b:?x"),
+    ],
+)
+def test_header_fields_of_a_uri_do_not_go_into_a_request_uri(uri: str, sent: str) -> None:
+    """16.6 step 2, 19.1.1; what is no SIP URI is not ours to cut."""
+    copy = forwarded(request(), uri=uri, via="SIP/2.0/UDP h;branch=z9hG4bKd", max_forwards=70)
+    assert (copy.uri, copy.lines[0]) == (sent, f"INVITE {sent} SIP/2.0")
+
+
 # Targets.
 
 

@@ -106,7 +106,7 @@ def test_with_the_cookie_only_branch_sent_by_and_method_count() -> None:
     assert bench.transactions.receive_request(twin, UDP) is None
 
 
-@pytest.mark.parametrize("branch", ["", "1", "z9hg4bkx"], ids=["none", "old", "almost the cookie"])
+@pytest.mark.parametrize("branch", ["", "1", "z9hg4bkx", "z9hG4bK"], ids=["none", "old", "almost the cookie", "only the cookie"])
 def test_a_request_of_rfc_2543_matches_by_its_fields(branch: str) -> None:
     bench = Bench()
 
