@@ -18,7 +18,10 @@ _DEFAULT: Final = Config()
 # Where `parse_message` sees the end of a head, in either spelling of a line end: were they to differ, a message could hide
 # another one from whoever reads the stream next.
 _END: Final = re.compile(rb"\n\r?\n")
-_CONTENT_LENGTH: Final = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)", re.IGNORECASE)
+# Name and value apart: for both at once the folding would have to be a possessive group, and Python before 3.11.5 goes on
+# from where such a group failed, instead of where it began to (python/cpython#106052).
+_CONTENT_LENGTH: Final = re.compile(rb"\n(?:content-length|l)[ \t]*:", re.IGNORECASE)
+_VALUE_END: Final = re.compile(rb"\n(?![ \t])")
 # A method, or the version of a response. Anything else, TLS or HTTP say, is not worth waiting for the end of.
 _START: Final = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+[ \t].*SIP/.*|SIP/.*", re.IGNORECASE)
 _NOT_A_START: Final = re.compile(rb"[^A-Za-z0-9\-.!%*_+`'~]")
@@ -195,7 +198,9 @@ def _content_length(head: bytes) -> int:
     if 0 < ends < head.count(b"\n"):
         raise MessageError("Mixed line ends in the header")
     found = -1
-    for value in _CONTENT_LENGTH.findall(head):
+    for name in _CONTENT_LENGTH.finditer(head):
+        end = _VALUE_END.search(head, name.end())
+        value = head[name.end() : len(head) if end is None else end.start()].rstrip(b"\r")
         text = decode_text(value).replace("\r\n", "\n").replace("\n", "\r\n")
         length = parse_number(unfold(text), 0x7FFF_FFFF)
         if length < 0:
