@@ -29,7 +29,9 @@ def simulate(request: pytest.FixtureRequest) -> Iterator[Callable[..., Simulatio
     was_enabled = gc.isenabled()
     gc.collect()
     gc.disable()
-    gc.freeze()  # what was there before is none of the test's doing, and need not be looked at again
+    # What was there before is none of the test's doing. It stays frozen: with thousands of tests collected, to look at all of it
+    # again before each test took longer than the tests.
+    gc.freeze()
     flags = gc.get_debug()
     try:
         yield make
@@ -43,6 +45,5 @@ def simulate(request: pytest.FixtureRequest) -> Iterator[Callable[..., Simulatio
     finally:
         gc.set_debug(flags)
         gc.garbage.clear()
-        gc.unfreeze()
         if was_enabled:
             gc.enable()
