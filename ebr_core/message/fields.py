@@ -344,7 +344,9 @@ def parse_address(text: str) -> tuple[str, str]:
     if left and uri and bracket:
         tag = rest[5:]
         if not rest or (tag.isalnum() and rest[:5] == ";tag="):
-            if not display or ('"' in display and display[0] == '"' and _plain_display(display) is not None):
+            if not display or (
+                display[0] == display[-2:-1] == '"' and display.count('"') == 2 and "<" not in display and "\\" not in display
+            ):
                 return uri, tag
     address = NameAddr.parse(text)
     tag = address.tag

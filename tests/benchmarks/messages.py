@@ -89,9 +89,9 @@ def lines_with(data: bytes, *names: str) -> list[str]:
 
 
 def response(request: bytes, status: str, tag: str, *more: str) -> bytes:
-    """What a phone answers to a request that has no To tag yet, or has that one."""
+    """What a phone answers to a request that has no To tag yet, or has that one; without a tag, as a 100 may be."""
     lines = lines_with(request, "Via", "Record-Route", "From", "To", "Call-ID", "CSeq")
-    lines = [f"{line};tag={tag}" if line.startswith("To:") and ";tag=" not in line else line for line in lines]
+    lines = [f"{line};tag={tag}" if tag and line.startswith("To:") and ";tag=" not in line else line for line in lines]
     return _message(f"SIP/2.0 {status}", *lines, *more)
 
 

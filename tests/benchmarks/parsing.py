@@ -40,9 +40,20 @@ def core_fields(data: bytes) -> tuple[object, ...]:
     message = parse_message(data)
     via = message.via
     return (
-        *(via.branch, via.host, via.port, message.call_id, message.cseq, message.cseq_method),
-        *(message.from_uri, message.from_tag, message.to_uri, message.to_tag),
-        *(message.max_forwards, message.contacts[0].uri, message.expires, len(message.body)),
+        via.branch,
+        via.host,
+        via.port,
+        message.call_id,
+        message.cseq,
+        message.cseq_method,
+        message.from_uri,
+        message.from_tag,
+        message.to_uri,
+        message.to_tag,
+        message.max_forwards,
+        message.contacts[0].uri,
+        message.expires,
+        len(message.body),
     )
 
 
