@@ -345,7 +345,11 @@ def parse_address(text: str) -> tuple[str, str]:
         tag = rest[5:]
         if not rest or (tag.isalnum() and rest[:5] == ";tag="):
             if not display or (
-                display[0] == display[-2:-1] == '"' and display.count('"') == 2 and "<" not in display and "\\" not in display
+                display[0] == '"'
+                and display[-2:] == '" '
+                and display.count('"') == 2
+                and "<" not in display
+                and "\\" not in display
             ):
                 return uri, tag
     address = NameAddr.parse(text)
