@@ -7,8 +7,9 @@
 #   lint, types              0.3      0.1
 #   test-pure                1.0      1.0    the core's own tests: 0.8
 #   test-compiled            1.6      0.6    first: mypyc and the C compiler
-#   test-peers               0.5      0.5
-#   together                 3.8      2.2
+#   test-fuzz                0.6      0.5    ten seconds for each of three targets
+#   test-peers               0.6      0.6
+#   together                 4.5      2.8
 
 PYTHON ?= python3
 # Another interpreter gets environments of its own, so that both stay usable side by side.
@@ -17,24 +18,25 @@ VENV ?= .venv$(SUFFIX)
 COMPILED ?= .venv-compiled$(SUFFIX)
 BUILD := build/compiled$(SUFFIX)
 BIN := $(VENV)/bin
-PEERS := sipp:sip-tester baresip:baresip-core
+PEERS := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sipsak:sipsak kamailio:kamailio
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
 export HATCH_BUILD_HOOK_ENABLE_MYPYC :=
 
-.PHONY: help demo test lint types test-pure test-compiled test-peers peers bench soak format clean compiler FORCE
+.PHONY: help demo test lint types test-pure test-compiled test-fuzz test-peers
+.PHONY: atheris capture peers bench fuzz soak format clean compiler FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
-	@echo "  With PYTHON=python3.12 (say), demo, test, bench and soak use that interpreter."
+	@echo "  With PYTHON=python3.12 (say), demo, test, bench, fuzz and soak use that interpreter."
 
 demo: $(VENV)/.run  ## Install into .venv and show a call that wakes a sleeping phone
 	@$(BIN)/ebr demo push
 
-test: lint types test-pure test-compiled test-peers  ## Every check, one after the other; stops at the first failure
+test: lint types test-pure test-compiled test-fuzz test-peers  ## Every check, one after the other; stops at the first failure
 
 # --- environments -----------------------------------------------------------------------------------------------------
 
@@ -84,15 +86,29 @@ test-compiled: $(COMPILED)/.run  ## Tests of the core, compiled with mypyc
 	@cd build && EBR_BUILD=compiled $(abspath $(COMPILED))/bin/python -P -m pytest -c $(CURDIR)/pyproject.toml \
 	    --rootdir $(CURDIR) -p no:cacheprovider $(CURDIR)/tests/core $(PYTEST_ARGS)
 
+# Wheels of atheris are few. Under CI a missing one is a failure, elsewhere nothing is fuzzed and it says so.
+atheris: $(VENV)/.dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --only-binary atheris -e '.[fuzz]' || { \
+	    echo "ebr: no atheris for $$($(BIN)/python -V) on this machine: nothing is fuzzed" >&2; [ -z "$$CI" ]; }
+
+test-fuzz: atheris  ## A short, repeatable fuzz run of what reads messages, URIs and streams
+	@echo "== fuzz, short =="
+	@! $(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python tests/fuzz/run.py --short
+
 test-peers: $(VENV)/.dev peers  ## Tests against real SIP programs (as root on Debian: installs them)
 	@echo "== pytest, peers =="
 	@if ls tests/peers/test_*.py >/dev/null 2>&1; then \
 	    EBR_BUILD=pure $(BIN)/pytest tests/peers $(PYTEST_ARGS); \
 	else echo "ebr: no tests in tests/peers"; fi
 
+# Anew, by the programs that are installed; tests/corpus/README.md says what to look at before it is committed.
+capture: $(VENV)/.dev peers  ## Messages of real SIP programs, for tests/corpus
+	@rm -f tests/corpus/*.sip
+	@CI=1 EBR_BUILD=pure $(BIN)/pytest tests/peers/test_capture.py --capture-to tests/corpus $(PYTEST_ARGS)
+
 # Under CI a missing program is a failure, elsewhere its tests are skipped and say so.
 peers:
-	@missing=$$(for pair in $(PEERS); do command -v $${pair%%:*} >/dev/null 2>&1 || echo $${pair#*:}; done); \
+	@missing=$$(for pair in $(PEERS); do PATH="$$PATH:/usr/sbin" command -v $${pair%%:*} >/dev/null 2>&1 || echo $${pair#*:}; done); \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    echo "== apt-get install" $$missing "=="; \
@@ -143,6 +159,9 @@ bench: $(VENV)/.run $(COMPILED)/.run  ## Benchmarks, pure and compiled side by s
 	@$(BIN)/python -c 'import sippy' 2>/dev/null || $(BIN)/python -m pip install --quiet -e '.[bench]' || true
 	@echo "== benchmarks =="
 	@$(BIN)/python tests/benchmarks/run.py --compiled $(COMPILED)/bin/python $(BENCH_ARGS)
+
+fuzz: atheris  ## Fuzz for long: a million executions of each target (FUZZ_ARGS are passed on)
+	@! $(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python tests/fuzz/run.py $(FUZZ_ARGS)
 
 soak: $(VENV)/.dev  ## Hours of load, for leaks (SOAK_ARGS are passed on)
 	@EBR_BUILD=pure $(BIN)/python tests/benchmarks/soak.py $(SOAK_ARGS)
